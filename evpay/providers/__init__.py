@@ -1,0 +1,92 @@
+"""The provider contract: what an adapter is, what it is asked, and the help that adapters share."""
+
+from evpay.payments.account import Account, AmountRule, Capabilities, Funding
+from evpay.payments.facts import MoneyFacts
+from evpay.payments.method import MethodKind, PaymentMethod
+from evpay.payments.operation import OperationKind
+from evpay.payments.outcome import (
+    Absent,
+    Action,
+    ActionRequired,
+    ConfirmOnDevice,
+    Declined,
+    Failed,
+    Handle,
+    Hold,
+    Observation,
+    OpenLink,
+    Outcome,
+    Pending,
+    Report,
+    RunClientSdk,
+    Succeeded,
+    Unknown,
+)
+from evpay.payments.reasons import Reason
+from evpay.providers.calling import Reply, as_read, call, in_thread, with_extra
+from evpay.providers.protocol import Provider
+from evpay.providers.requests import (
+    AuthorizeRequest,
+    CaptureRequest,
+    CompleteRequest,
+    EffectRequest,
+    IncrementRequest,
+    LookUpRequest,
+    RefundRequest,
+    SettlementLine,
+    SettlementPage,
+    SettlementsRequest,
+    VoidRequest,
+    WebhookRequest,
+)
+from evpay.providers.verify import MAX_BODY_BYTES, fresh, require_secret, verify_hmac
+
+__all__ = [
+    "MAX_BODY_BYTES",
+    "Absent",
+    "Account",
+    "Action",
+    "ActionRequired",
+    "AmountRule",
+    "AuthorizeRequest",
+    "Capabilities",
+    "CaptureRequest",
+    "CompleteRequest",
+    "ConfirmOnDevice",
+    "Declined",
+    "EffectRequest",
+    "Failed",
+    "Funding",
+    "Handle",
+    "Hold",
+    "IncrementRequest",
+    "LookUpRequest",
+    "MethodKind",
+    "MoneyFacts",
+    "Observation",
+    "OpenLink",
+    "OperationKind",
+    "Outcome",
+    "PaymentMethod",
+    "Pending",
+    "Provider",
+    "Reason",
+    "RefundRequest",
+    "Reply",
+    "Report",
+    "RunClientSdk",
+    "SettlementLine",
+    "SettlementPage",
+    "SettlementsRequest",
+    "Succeeded",
+    "Unknown",
+    "VoidRequest",
+    "WebhookRequest",
+    "as_read",
+    "call",
+    "fresh",
+    "in_thread",
+    "require_secret",
+    "verify_hmac",
+    "with_extra",
+]
