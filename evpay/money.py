@@ -12,7 +12,7 @@ from decimal import Decimal, DecimalException, InvalidOperation
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import moneyed
 from moneyed import Currency
@@ -64,7 +64,7 @@ def currency_of(code: str) -> Currency:
     Raises:
         InvalidInput: `unknown_currency` for anything else.
     """
-    if isinstance(code, str) and re.fullmatch(r"[A-Z]{3}", code, re.ASCII):
+    if re.fullmatch(r"[A-Z]{3}", str(code), re.ASCII):
         try:
             return moneyed.get_currency(code)
         except moneyed.CurrencyDoesNotExist:
@@ -207,10 +207,10 @@ def checked(money: moneyed.Money) -> Money:
 
 def parse_money(text: str) -> Money:
     """Read `"50 EUR"` or `"12.30 EUR"`, the way settings write money."""
-    match = _WRITTEN.match(text) if isinstance(text, str) else None
+    match = _WRITTEN.match(text)
     if match is None:
         raise InvalidInput(
-            f"{str(text)[:40]!r} is not money. Write the amount and the ISO 4217 code: '50 EUR'.",
+            f"{text[:40]!r} is not money. Write the amount and the ISO 4217 code: '50 EUR'.",
             code="malformed_money",
         )
     return Money(match["amount"], match["currency"])
@@ -293,6 +293,6 @@ def format_money(money: moneyed.Money, *, locale: str = "en") -> str:
 
     try:
         number = money.amount
-        return cast("str", format_currency(number, money.currency.code, locale=locale.replace("-", "_")))
+        return format_currency(number, money.currency.code, locale=locale.replace("-", "_"))
     except (ValueError, InvalidOperation) as error:
         raise InvalidInput(f"{locale!r} is not a locale such as 'en' or 'de-DE'.", code="unknown_locale") from error

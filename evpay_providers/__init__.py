@@ -1,0 +1,1 @@
+"""Adapters for processors, one package each, found through the entry points of `evpay.providers`."""

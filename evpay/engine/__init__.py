@@ -1,0 +1,1 @@
+"""The only code that sequences side effects."""

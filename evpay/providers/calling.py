@@ -1,10 +1,9 @@
 """Shared help for adapters: worker threads, extra fields, and one HTTP request with an honest answer."""
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -19,20 +18,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Reply", "as_read", "call", "in_thread", "with_extra"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def in_thread(
-    function: Callable[P, T], /, *args: P.args, limiter: anyio.CapacityLimiter | None = None, **kwargs: P.kwargs
-) -> T:
+async def in_thread(function: Callable[[], T], *, limiter: anyio.CapacityLimiter | None = None) -> T:
     """Run a blocking call on a worker thread.
 
     Cancellation abandons the thread, which may still take effect: give the call a time-out of its own.
     """
-    return await anyio.to_thread.run_sync(
-        functools.partial(function, *args, **kwargs), abandon_on_cancel=True, limiter=limiter
-    )
+    return await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter)
 
 
 def with_extra(params: Mapping[str, Any], extra: Mapping[str, JsonValue]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Receipts: the immutable, numbered document of what was supplied, and how it is shown."""

@@ -1,0 +1,1 @@
+"""What hosts and provider authors test with: simulation, faults, strategies."""

@@ -1,0 +1,1 @@
+"""How a receipt is shown: text, HTML, JSON."""
