@@ -1,0 +1,211 @@
+"""The evaluator: what was used, period by period, becomes a cost.
+
+`Tally` is the one place that knows the rules of adding up, step sizes and rounding; CDRs, running meters and
+forecasts all use it. Sources: OCPI 2.3.0, mod_tariffs (PriceComponent, Tariff) and mod_cdrs (step_size).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
+
+from evpay.errors import InvalidInput
+from evpay.money import Rounding, exponent_of, round_fraction
+from evpay.tariffs.compile import Candidate, Cell, CompiledTariff, Dimension
+from evpay.tariffs.cost import Cost, Ratio, Totals
+from evpay.tariffs.itemise import Bill
+from evpay.tariffs.limits import apply_limits
+from evpay.tariffs.lines import Note
+from evpay.tariffs.model import TaxIncluded
+from evpay.tariffs.ticks import TICKS_PER_UNIT, half_away_from_zero
+
+__all__ = ["Period", "Tally", "price_periods"]
+
+_ENERGY, _TIME, _PARKING, _FLAT = Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME, Dimension.FLAT
+
+
+class Period:
+    """A stretch of a session: when it began (microseconds since 1970), its tariff's number, and ticks used."""
+
+    __slots__ = ("energy", "parking", "start_us", "tariff", "time")
+
+    def __init__(self, *, start_us: int, energy: int = 0, time: int = 0, parking: int = 0, tariff: int = 0) -> None:
+        self.start_us = start_us
+        self.energy = energy
+        self.time = time
+        self.parking = parking
+        self.tariff = tariff
+
+
+class Tally:
+    """What a session has used so far, per price component; its size depends on the tariff, not on the session."""
+
+    __slots__ = ("compiled", "flat_open", "last", "priced", "used", "volumes")
+
+    def __init__(self, compiled: CompiledTariff) -> None:
+        self.compiled = compiled
+        self.volumes: dict[Candidate, int] = {}
+        self.used = [0, 0, 0]
+        self.priced = [0, 0, 0]
+        self.last: list[Candidate | None] = [None, None, None]
+        self.flat_open = True
+
+    def copy(self) -> "Tally":
+        """Return an independent copy."""
+        other = Tally(self.compiled)
+        other.volumes = self.volumes.copy()
+        other.used = self.used.copy()
+        other.priced = self.priced.copy()
+        other.last = self.last.copy()
+        other.flat_open = self.flat_open
+        return other
+
+    def add(self, cell: Cell, energy: int, time: int, parking: int) -> None:
+        """Add what one period used, in ticks, at the prices of its cell.
+
+        A volume of zero does not count as the last of its dimension: a cut at a boundary must change nothing.
+        """
+        if self.flat_open and (flat := cell[_FLAT]) is not None:
+            self.volumes[flat] = TICKS_PER_UNIT
+            self.flat_open = False
+        if energy:
+            self._add(_ENERGY, cell[_ENERGY], energy)
+        if time:
+            self._add(_TIME, cell[_TIME], time)
+        if parking:
+            self._add(_PARKING, cell[_PARKING], parking)
+
+    def _add(self, dimension: int, winner: Candidate | None, ticks: int) -> None:
+        self.used[dimension] += ticks
+        if winner is not None:
+            self.volumes[winner] = self.volumes.get(winner, 0) + ticks
+            self.priced[dimension] += ticks
+            self.last[dimension] = winner
+
+    def surplus(self) -> dict[Candidate, int]:
+        """Return what step sizes add, at the last component of each dimension.
+
+        Once at the end, on priced volume only; of the two times only parking if any parking was priced
+        (OCPI 2.2.1-d2 and 2.3.0, mod_cdrs, step_size).
+        """
+        if self.compiled.policy.step_size == "none":
+            return {}
+        added: dict[Candidate, int] = {}
+        for dimension in (_ENERGY, _PARKING if self.priced[_PARKING] > 0 else _TIME):
+            last, total = self.last[dimension], self.priced[dimension]
+            if last is not None and last.step > 1 and total > 0 and total % last.step:
+                added[last] = -total % last.step
+        return added
+
+    def cost(self, *, step_minor: int = 1, session_tariff: int = 0, notes: Sequence[Note] = ()) -> Cost:
+        """Return what the session costs if it ends here.
+
+        `step_minor` is the account's step in minor units where it is coarser than the currency's;
+        `session_tariff` is the number of the tariff whose limits hold.
+
+        Raises:
+            InvalidInput: `tax_unknown` if neither total can be derived.
+        """
+        compiled = self.compiled
+        surplus = self.surplus()
+        excl, incl = self._sums(surplus)
+        limits = compiled.limits[session_tariff]
+        limited = None if limits == (None, None) else apply_limits(compiled, limits, excl, incl)
+        if limited is None:
+            excl_ratio: Ratio | None = None if excl is None else (excl, compiled.excl_den)
+            incl_ratio: Ratio | None = None if incl is None else (incl, compiled.incl_den)
+        else:
+            excl_ratio, incl_ratio = _ratio(limited.excl), _ratio(limited.incl)
+            notes = (*notes, *limited.notes)
+        bill = Bill(
+            compiled=compiled,
+            volumes=self.volumes.copy(),
+            surplus=surplus,
+            used=self.used.copy(),
+            limited=limited,
+            session_tariff=session_tariff,
+        )
+        totals = _totals(compiled, step_minor, excl_ratio, incl_ratio)
+        clamped = limited is not None and bool(limited.steps)
+        return Cost(totals, source=bill, clamped=clamped, notes=notes)
+
+    def _sums(self, surplus: Mapping[Candidate, int]) -> tuple[int | None, int | None]:
+        excl = incl = 0
+        for candidate, ticks in self.volumes.items():
+            amount = candidate.price * ticks
+            excl += amount * candidate.excl_weight
+            incl += amount * candidate.incl_weight
+        for candidate, ticks in surplus.items():
+            amount = candidate.price * ticks
+            excl += amount * candidate.excl_weight
+            incl += amount * candidate.incl_weight
+        if self.compiled.all_known:
+            return excl, incl
+        excl_known, incl_known = self._known()
+        return excl if excl_known else None, incl if incl_known else None
+
+    def _known(self) -> tuple[bool, bool]:
+        """Say which totals are derivable; what costs nothing has no tax, except where the format knows none."""
+        compiled = self.compiled
+        groups = [compiled.groups[candidate.group] for candidate in self.volumes if candidate.price]
+        unstated = any(tariff.tax_included is TaxIncluded.UNSTATED for tariff in compiled.tariffs)
+        excl_known = all(group.excl is not None for group in groups)
+        return excl_known, not unstated and all(group.incl is not None for group in groups)
+
+
+def _ratio(value: Fraction | None) -> Ratio | None:
+    return None if value is None else value.as_integer_ratio()
+
+
+def _totals(compiled: CompiledTariff, step_minor: int, excl: Ratio | None, incl: Ratio | None) -> Totals:
+    if excl is None and incl is None:
+        raise InvalidInput(
+            "Neither the total with tax nor the one without can be derived. State the tax of every component.",
+            code="tax_unknown",
+        )
+    decimals, step = _rounding_unit(compiled, step_minor)
+    rule = compiled.policy.rounding
+    return Totals(
+        compiled.currency,
+        decimals,
+        step,
+        None if excl is None else _rounded(excl, decimals, step, rule),
+        None if incl is None else _rounded(incl, decimals, step, rule),
+        excl,
+        incl,
+    )
+
+
+def _rounded(ratio: Ratio, decimals: int, step: int, rule: Rounding) -> int:
+    if rule is Rounding.HALF_AWAY_FROM_ZERO:
+        return half_away_from_zero(ratio[0] * 10**decimals, ratio[1] * step) * step
+    return round_fraction(Fraction(ratio[0] * 10**decimals, ratio[1]), rule=rule, step=step)
+
+
+def _rounding_unit(compiled: CompiledTariff, step_minor: int) -> tuple[int, int]:
+    """Return the decimals of the amounts and the step in them: the coarser of the policy's and the account's."""
+    if step_minor < 1:
+        raise InvalidInput(f"A rounding step of {step_minor!r} minor units is not positive.", code="invalid_step")
+    exponent, wanted = exponent_of(compiled.currency), compiled.policy.decimals
+    if wanted is None:
+        return exponent, step_minor
+    decimals = max(exponent, wanted)
+    account_step = 1 if step_minor == 1 else step_minor * 10 ** (decimals - exponent)
+    return decimals, max(10 ** (decimals - wanted), account_step)
+
+
+def price_periods(
+    compiled: CompiledTariff,
+    periods: Iterable[Period],
+    *,
+    session_tariff: int = 0,
+    step_minor: int = 1,
+    notes: Sequence[Note] = (),
+) -> Cost:
+    """Return the cost of a session given as periods in order.
+
+    Raises:
+        InvalidInput: as `Tally.cost`.
+    """
+    tally = Tally(compiled)
+    for period in periods:
+        tally.add(compiled.cell(period.tariff), period.energy, period.time, period.parking)
+    return tally.cost(step_minor=step_minor, session_tariff=session_tariff, notes=notes)
