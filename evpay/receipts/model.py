@@ -10,7 +10,7 @@ from evpay.money import Money
 from evpay.sessions.model import Connector, Site
 from evpay.tariffs.cost import Cost
 
-__all__ = ["Receipt", "ReceiptKind", "Seller", "SettlementState"]
+__all__ = ["Receipt", "ReceiptKind", "Seller", "SettlementState", "TaxShare"]
 
 
 class ReceiptKind(StrEnum):
@@ -40,18 +40,36 @@ class Seller(FrozenModel):
     series: Annotated[str, Field(max_length=40, pattern=r"^[A-Za-z0-9 ./{}_-]*$")] = "R-{year}-"
 
 
+class TaxShare(FrozenModel):
+    """One tax in a total: `amount` of tax on `net`. `percent` is None where no rate explains the amount.
+
+    Several taxes on one net amount stand in rows of their own, each with that net.
+    """
+
+    name: str
+    percent: ExactDecimal | None = None
+    net: Money
+    amount: Money
+
+    @property
+    def gross(self) -> Money:
+        """The net amount and this tax."""
+        return self.net + self.amount
+
+
 class Receipt(FrozenModel):
     """A numbered, immutable document. Amounts are `Money`; a refund stands beside it as a credit note.
 
     `total` is the final price of what was supplied (of a credit note: what is given back); `due` what is still owed:
-    by the driver on a receipt, to the driver on a credit note. `hash` covers everything else and `previous_hash`,
-    so a series is a chain.
+    by the driver on a receipt, to the driver on a credit note. `taxes` are contained in `total`: what is left of it
+    without them is the net amount. `hash` covers everything else and `previous_hash`, so a series is a chain.
     """
 
     number: str
     kind: ReceiptKind
     corrects: str | None = None
     reason: str | None = None
+    refund_id: str | None = None
     issued_at: Instant
     test: bool
     seller: Seller
@@ -68,6 +86,7 @@ class Receipt(FrozenModel):
     register_end_wh: ExactDecimal | None = None
     cost: Cost | None = None
     total: Money
+    taxes: tuple[TaxShare, ...] = ()
     settlement: SettlementState
     due: Money
     method_label: str | None = None
