@@ -1,0 +1,256 @@
+"""The store as the engine sees it: open, commit, read, close."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, TypeVar
+
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from evpay.env import Env
+from evpay.errors import ConfigurationError, StoreUnavailable
+from evpay.store.backend import Backend, DriverConnection
+from evpay.store.commit import Commit, Insert
+from evpay.store.link import Link
+from evpay.store.migrations import HEAD, REVISIONS, make, upgrade
+from evpay.store.statements import Statements
+from evpay.store.writer import Writer
+
+__all__ = ["Store", "migrate"]
+
+T = TypeVar("T")
+
+_PASSWORDS: Final = (
+    (re.compile(r"(?<=://)([^:/?#]*):.*@"), r"\1:***@"),
+    (re.compile(r"((?:pass|key)\w*=)[^&]*"), r"\1***"),
+)
+
+
+class Store:
+    """Rows on disk, for test or for live.
+
+    `url` is `sqlite:///file.db`, `sqlite:///:memory:` (for tests: one connection, writes in the caller's thread) or
+    `postgresql://user:password@host/database`. Nothing is opened before `open()`.
+
+    Raises:
+        ConfigurationError: the URL cannot be a store's.
+    """
+
+    def __init__(self, url: str, *, env: Env) -> None:
+        self._backend = _backend(url)
+        self._env = env
+        self._writer: Writer | None = None
+        self._readers: Engine | None = None
+        self._live = False
+        self._process = 0
+        self._inherited: list[object] = []
+
+    @property
+    def place(self) -> str:
+        """Where the store is, without a password."""
+        return self._backend.place
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether commits are taken: it is open, and nothing has broken it."""
+        return self._writer is not None and self._writer.broken is None
+
+    async def open(self, *, live: bool) -> None:
+        """Connect, check what durability rests on, and bring an older SQLite file up to date.
+
+        Opening it again mends a store whose disk was full.
+
+        Raises:
+            ConfigurationError: the place, its settings, its schema or its mode do not fit.
+            StoreUnavailable: the server does not answer.
+        """
+        await self.aclose()
+        self._live = live
+        await self._env.blocking(self._open)
+
+    async def commit(self, commit: Commit) -> tuple[object, ...]:
+        """Write a commit; return, when it is durable, the values of its receipt numbers.
+
+        A caller that is cancelled meanwhile does not undo it.
+
+        Raises:
+            CommitRefused: a guard or a rule forbids it; nothing was written.
+            StoreUnavailable: it could not be written.
+        """
+        await self._be_in_this_process()
+        return await self._opened(self._writer).write(commit)
+
+    async def read(self, function: Callable[[Connection], T]) -> T:
+        """Return what `function` reads in one transaction, which sees every commit that was answered.
+
+        It may be called twice when a connection is lost, so it does nothing but read.
+
+        Raises:
+            StoreUnavailable: the store could not be read.
+        """
+        await self._be_in_this_process()
+        readers = self._opened(self._readers)
+        if self._backend.inline:
+            return _read(readers, function)
+        return await self._env.blocking(lambda: _read(readers, function))
+
+    async def aclose(self) -> None:
+        """Write what waits, then let go of every connection. The store may be opened again."""
+        writer, readers = self._writer, self._readers
+        self._writer = self._readers = None
+        if self._process != os.getpid():
+            self._inherited.append((writer, readers))
+            return
+        if writer is not None:
+            await self._env.blocking(writer.stop)
+        if readers is not None:
+            readers.dispose()
+
+    def _opened(self, part: T | None) -> T:
+        if part is None:
+            raise StoreUnavailable("the store is not open: open it before you use it.", retryable=False)
+        return part
+
+    async def _be_in_this_process(self) -> None:
+        """After a fork, leave the parent's connections alone and make our own."""
+        if self._writer is not None and self._process != os.getpid():
+            await self.open(live=self._live)
+
+    def _open(self) -> None:
+        self._backend.prepare()
+        connection = self._backend.connect()
+        readers = self._backend.engine_for_reading()
+        try:
+            self._bring_up_to_date(connection)
+            self._agree_on_mode(connection)
+        except BaseException:
+            connection.close()
+            readers.dispose()
+            raise
+        if not self._backend.inline:
+            connection.close()
+        self._process = os.getpid()
+        self._readers = readers
+        self._writer = Writer(Link(self._backend), self._env)
+        self._writer.start(inline=self._backend.inline)
+
+    def _bring_up_to_date(self, connection: DriverConnection) -> None:
+        revision = self._backend.revision(connection)
+        if revision == HEAD:
+            return
+        if revision is not None and revision not in REVISIONS:
+            raise ConfigurationError(
+                f"the store {self.place!r} has schema {revision!r}, which this evpay does not know (its newest is "
+                f"{HEAD!r}): a newer evpay has used it. Update evpay."
+            )
+        if not self._backend.migrates_at_open:
+            found = "no schema yet" if revision is None else f"the older schema {revision!r}"
+            raise ConfigurationError(
+                f"the store {self.place!r} has {found} (this evpay needs {HEAD!r}): run `evpay migrate` once, while no "
+                "older evpay is at work."
+            )
+        if self._backend.inline:
+            make(self._backend.engine_for_migrating())
+        else:
+            upgrade(self._backend.engine_for_migrating())
+
+    def _agree_on_mode(self, connection: DriverConnection) -> None:
+        mode = "live" if self._live else "test"
+        if (found := self._mode(connection)) is None:
+            connection.execute(self._backend.begin)
+            row = Insert("store", {"id": 1, "mode": mode, "created_us": self._env.now_us()}, or_ignore=True)
+            connection.execute(*Statements(self._backend.dialect).of(row))
+            connection.commit()
+            found = self._mode(connection)
+        if found != mode:
+            raise ConfigurationError(
+                f"the store {self.place!r} was made for {found!r} and the providers are {mode!r}: test and live never "
+                "share a store. Name another store, or other keys."
+            )
+
+    def _mode(self, connection: DriverConnection) -> object:
+        row = connection.execute("SELECT mode FROM store").fetchone()
+        return None if row is None else row[0]
+
+
+def migrate(url: str) -> tuple[str | None, str]:
+    """Bring a store's schema up to date; return the revision it had (None: it was empty) and the one it has.
+
+    One process at a time migrates; a second one waits and finds nothing to do.
+
+    Raises:
+        ConfigurationError: the URL cannot be a store's, or the schema is newer than this evpay.
+    """
+    backend = _backend(url)
+    backend.prepare()
+    connection = backend.connect()
+    try:
+        before = backend.revision(connection)
+    finally:
+        connection.close()
+    if before is not None and before not in REVISIONS:
+        raise ConfigurationError(
+            f"the store {backend.place!r} has schema {before!r}, which this evpay does not know: update evpay."
+        )
+    upgrade(backend.engine_for_migrating())
+    return before, HEAD
+
+
+def _read(readers: Engine, function: Callable[[Connection], T]) -> T:
+    try:
+        return _read_once(readers, function)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise StoreUnavailable(f"the store cannot be read: {error.orig}") from error
+    try:
+        return _read_once(readers, function)
+    except DBAPIError as error:
+        raise StoreUnavailable(f"the store cannot be read: {error.orig}") from error
+
+
+def _read_once(readers: Engine, function: Callable[[Connection], T]) -> T:
+    with readers.connect() as connection:
+        return function(connection)
+
+
+def _backend(url: str) -> Backend:
+    parsed = _parsed(url)
+    match parsed.drivername:
+        case "sqlite":
+            from evpay.store.sqlite import SQLiteBackend  # noqa: PLC0415 - only the database in use is loaded
+
+            return SQLiteBackend(_path(url, parsed))
+        case "postgresql" | "postgresql+psycopg" if parsed.database:
+            from evpay.store.postgresql import PostgreSQLBackend  # noqa: PLC0415 - as above
+
+            return PostgreSQLBackend(parsed, place=_shown(url))
+        case _:
+            raise _not_a_store(url)
+
+
+def _parsed(url: str) -> URL:
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise _not_a_store(url) from error
+
+
+def _path(url: str, parsed: URL) -> str | None:
+    if parsed.host or parsed.query or (parsed.database or "").startswith("file:"):
+        raise _not_a_store(url)
+    return None if parsed.database in (None, "", ":memory:") else str(Path(parsed.database or "").absolute())
+
+
+def _shown(url: str) -> str:
+    for pattern, instead in _PASSWORDS:
+        url = pattern.sub(instead, url)
+    return url
+
+
+def _not_a_store(url: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{_shown(url)!r} is not the URL of a store: use 'sqlite:///evpay.db' or "
+        "'postgresql://user:password@host/database'."
+    )
