@@ -1,14 +1,14 @@
 """Where the OCPI specification leaves a choice, the choice has a name here and a default."""
 
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from evpay.money import Rounding
 from evpay.tariffs.exact import Exact
 
-__all__ = ["PricingPolicy"]
+__all__ = ["DEFAULT_POLICY", "PricingPolicy"]
 
 
 class PricingPolicy(BaseModel):
@@ -40,3 +40,6 @@ class PricingPolicy(BaseModel):
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
     preferred_type: str | None = None
     energy_unit: Literal["detect", "kwh"] = "detect"
+
+
+DEFAULT_POLICY: Final = PricingPolicy()

@@ -1,0 +1,120 @@
+"""OCPI documents in and out: price a CDR, read and write tariffs.
+
+Versions 2.1.1, 2.2.1 and 2.3.0. Numbers are Decimal, int or text, never float: read files with `read_json`.
+What is tolerated leaves a note with a code and a JSON path; what cannot be priced is an `InvalidInput` with both.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from evpay.errors import InvalidInput
+from evpay.money import currency_of
+from evpay.tariffs.choose import choose
+from evpay.tariffs.compile import compile_tariffs
+from evpay.tariffs.cost import Cost
+from evpay.tariffs.json_text import read_json
+from evpay.tariffs.lines import Note
+from evpay.tariffs.model import Tariff
+from evpay.tariffs.ocpi_cdr import Cdr, read_cdr
+from evpay.tariffs.ocpi_tariff import ReadTariff, read_tariff, tariff_version
+from evpay.tariffs.ocpi_write import write_tariff
+from evpay.tariffs.policy import DEFAULT_POLICY, PricingPolicy
+from evpay.tariffs.price import price_periods
+
+__all__ = [
+    "Cdr",
+    "ReadTariff",
+    "price_cdr",
+    "read_cdr",
+    "read_json",
+    "read_tariff",
+    "tariff_version",
+    "write_tariff",
+]
+
+Offered = Tariff | Mapping[str, Any]
+
+
+def price_cdr(
+    cdr: Mapping[str, Any],
+    tariffs: Offered | Sequence[Offered] | None = None,
+    *,
+    time_zone: str | None = None,
+    reservation_expired: bool = False,
+    policy: PricingPolicy = DEFAULT_POLICY,
+) -> Cost:
+    """Return what the session of an OCPI CDR costs.
+
+    Without `tariffs` those inside the CDR are used. Each period has the tariff it names, else the one valid at the
+    start of the session. `time_zone` is the site's (`Europe/Oslo`); only prices by local time need it.
+
+    Raises:
+        InvalidInput: with a stable code and the JSON path of what is malformed or cannot be priced.
+
+    >>> cost = price_cdr(read_json('''{"currency": "EUR", "total_energy": 20,
+    ...     "start_date_time": "2026-07-01T10:00:00Z", "end_date_time": "2026-07-01T11:00:00Z",
+    ...     "charging_periods": [{"start_date_time": "2026-07-01T10:00:00Z",
+    ...                           "dimensions": [{"type": "ENERGY", "volume": 20}]}]}'''),
+    ...     Tariff.per_kwh("0.25", currency="EUR", vat="10", prices="net"))
+    >>> str(cost.total_excl), str(cost.total_incl)
+    ('5.00 EUR', '5.50 EUR')
+    """
+    _require_zone(time_zone)
+    record = read_cdr(cdr, policy=policy)
+    offered, prefix = _offered(record, tariffs)
+    read = [_read(document, record, policy, path) for document, path in zip(offered, prefix, strict=True)]
+    if not read:
+        raise InvalidInput("There is no tariff in the CDR, and none was given.", code="no_tariff", path="tariffs")
+    choice = choose(
+        record,
+        [item.tariff for item in read],
+        preferred_type=policy.preferred_type,
+        sole=tariffs is not None and len(read) == 1,
+    )
+    used = [read[index] for index in choice.used]
+    compiled = compile_tariffs([item.tariff for item in used], policy, paths=[prefix[index] for index in choice.used])
+    _require_currency(record, compiled.currency)
+    notes = [*record.notes, *choice.notes, *(note for item in used for note in item.notes)]
+    if reservation_expired:
+        # A record with a reservation was refused by name before this point.
+        notes.append(Note(code="no_reservation", message="The record has no reservation that could have expired."))
+    return price_periods(compiled, (period.period for period in record.periods)).with_notes(notes)
+
+
+def _require_zone(name: str | None) -> None:
+    if name is None:
+        return
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise InvalidInput(
+            f"{name[:60]!r} is no time zone such as 'Europe/Oslo'.", code="unknown_time_zone", path="time_zone"
+        ) from error
+
+
+def _offered(record: Cdr, tariffs: Offered | Sequence[Offered] | None) -> tuple[list[Offered], list[str]]:
+    if tariffs is None:
+        offered: list[Offered] = list(record.tariffs)
+    elif isinstance(tariffs, Tariff | Mapping):
+        offered = [tariffs]
+    else:
+        offered = list(tariffs)
+    if tariffs is not None and len(offered) == 1:
+        return offered, [""]
+    return offered, [f"tariffs[{index}]" for index in range(len(offered))]
+
+
+def _read(document: Offered, record: Cdr, policy: PricingPolicy, path: str) -> ReadTariff:
+    if isinstance(document, Tariff):
+        return ReadTariff(tariff=document, version=record.version, notes=())
+    return read_tariff(document, least_version=record.version, policy=policy, path=path)
+
+
+def _require_currency(record: Cdr, currency: str) -> None:
+    if currency_of(record.currency).code != currency:
+        raise InvalidInput(
+            f"The CDR is in {record.currency}, its tariff in {currency}: evpay never converts currencies.",
+            code="currency_mismatch",
+            path="currency",
+        )
