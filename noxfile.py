@@ -1,0 +1,100 @@
+"""The project's chores, by name: `uv run nox` runs lint, types, tests and docs; the others run on demand.
+
+The sessions run in the environment that nox itself runs in, when that one has everything: `uv run nox` has just
+installed the `dev` group, and four more environments with the same packages would only cost time.
+Where it has not (nox from elsewhere), and with `nox --force-venv-backend "uv|virtualenv"`, every session gets an
+environment of its own with its own dependency group, which also proves that the group is complete.
+"""
+
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+HERE = Path(__file__).parent
+PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
+TOOLS = ("coverage", "evpay", "importlinter", "mypy", "pyright", "pytest", "sphinx", "stripe")
+
+nox.options.sessions = ["lint", "types", "tests", "docs"]
+nox.options.error_on_external_run = False
+nox.options.reuse_existing_virtualenvs = True
+nox.options.default_venv_backend = "none" if all(importlib.util.find_spec(tool) for tool in TOOLS) else "uv|virtualenv"
+
+
+def prepare(session: nox.Session, group: str) -> None:
+    """Install the dependency group, unless the session runs in an environment that has it."""
+    if session.virtualenv.venv_backend != "none":
+        session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, group))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, format, layers, and words that do not belong here."""
+    prepare(session, "lint")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-logo")
+    session.run("python", "tests/architecture/words.py")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Mypy on the whole code; mypy and pyright on the public face as users write it."""
+    prepare(session, "types")
+    session.run("mypy")
+    session.run("mypy", "tests/typing/api.py")
+    session.run("pyright")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests but those of `crash`, in random order, with the branch coverage of evpay/."""
+    prepare(session, "test")
+    # coverage starts before pytest does: pytest loads evpay's own plugin before any of its plugins could measure it
+    session.run("coverage", "erase")
+    run = ("-m", "pytest", "-n", os.environ.get("EVPAY_TEST_WORKERS", "auto"), "--dist", "worksteal")
+    session.run("coverage", "run", *run, "-m", "not crash", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--include=evpay/*")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the docs with every warning an error, and run their examples."""
+    prepare(session, "docs")
+    built = HERE / "docs" / "_build"
+    shutil.rmtree(built, ignore_errors=True)
+    session.run("sphinx-build", "-q", "-W", "-n", "-E", "-b", "html", "docs", str(built / "html"))
+    session.run("sphinx-build", "-q", "-W", "-n", "-b", "doctest", "docs", str(built / "doctest"))
+    session.log(f"Read them at {built / 'html' / 'index.html'}")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure import times and whole sessions; figures of one run are compared within that run."""
+    prepare(session, "bench")
+    session.run("python", "tests/bench/imports.py")
+    session.run("python", "tests/bench/sessions.py", *session.posargs)
+
+
+@nox.session
+def crash(session: nox.Session) -> None:
+    """Kill real processes between two steps and hold our books against the processor's."""
+    prepare(session, "test")
+    session.run("pytest", "-m", "crash", "--timeout", "600", *session.posargs)
+
+
+@nox.session
+def laws(session: nox.Session) -> None:
+    """The properties again, with many more examples: `nox -s laws`."""
+    prepare(session, "test")
+    session.run("pytest", "tests/properties", "--hypothesis-profile", "laws", "--timeout", "3600", *session.posargs)
+
+
+@nox.session
+def cases(session: nox.Session) -> None:
+    """Price a folder of OCPI cases: `nox -s cases -- --cases PATH`."""
+    prepare(session, "test")
+    session.run("python", "tests/cases.py", *session.posargs)

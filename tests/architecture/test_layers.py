@@ -1,0 +1,68 @@
+"""Who may know whom: what the import contracts in pyproject.toml cannot say."""
+
+from typing import Final
+
+from tests.architecture.sources import PURE, sources
+
+ADAPTERS_SEE: Final = ("evpay.providers", "evpay.payments", "evpay.money", "evpay.errors", "evpay.model")
+SANDBOX_SEES: Final = (*ADAPTERS_SEE, "evpay.ids", "evpay.env")
+"""The sandbox is also the processor behind its adapter: it mints ids and dates its own books."""
+
+CONVERSIONS: Final = {"instant", "microseconds"}
+
+
+def _within(module: str, packages: tuple[str, ...]) -> bool:
+    return any(module == package or module.startswith(f"{package}.") for package in packages)
+
+
+def test_an_adapter_sees_the_contract_and_nothing_else_of_evpay() -> None:
+    """The engine decides, an adapter translates; it knows no session, tariff, store or clock."""
+    reaching = [
+        f"{source.name} imports {module}"
+        for source in sources()
+        if source.name.startswith("evpay_providers.")
+        for module, _ in source.imports()
+        if module.split(".")[0] == "evpay"
+        if not _within(module, SANDBOX_SEES if source.name.startswith("evpay_providers.sandbox") else ADAPTERS_SEE)
+    ]
+
+    assert reaching == []
+
+
+def test_the_pure_packages_take_only_conversions_from_the_seam() -> None:
+    """What decides about money gets the time as a value, and never the thing that tells it."""
+    reaching = [
+        f"{source.name} imports {module}.{name}"
+        for source in sources()
+        if source.within(PURE)
+        for module, name in source.imports()
+        if module == "evpay.env" and name not in CONVERSIONS
+    ]
+
+    assert reaching == []
+
+
+def test_evpay_never_names_an_adapter_in_an_import() -> None:
+    """Adapters and contrib packages are found by their entry points."""
+    reaching = [
+        f"{source.name} imports {module}"
+        for source in sources()
+        if source.name.split(".")[0] == "evpay"
+        for module, _ in source.imports()
+        if module.split(".")[0] == "evpay_providers" or module.startswith("evpay_contrib")
+    ]
+
+    assert reaching == []
+
+
+def test_nothing_reaches_into_a_private_name_of_another_module() -> None:
+    """What begins with an underscore belongs to the module it stands in."""
+    reaching = [
+        f"{source.name} imports {module}.{name}"
+        for source in sources()
+        for module, name in source.imports()
+        if module.split(".")[0] in {"evpay", "evpay_providers"}
+        if any(part.startswith("_") and not part.startswith("__") for part in (*module.split("."), name or ""))
+    ]
+
+    assert reaching == []
