@@ -29,7 +29,9 @@ def price(
         list[str] | None, typer.Option(metavar="TARIFF.json", help="Price with this tariff instead; may be repeated.")
     ] = None,
     time_zone: Annotated[str | None, typer.Option(help="The site's time zone, as Europe/Oslo.")] = None,
-    reservation_expired: Annotated[bool, typer.Option(help="The reservation expired unused.")] = False,
+    reservation_expired: Annotated[
+        bool, typer.Option("--reservation-expired", help="The reservation expired unused.")
+    ] = False,
     decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Round the totals to so many decimals.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
 ) -> None:

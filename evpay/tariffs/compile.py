@@ -16,10 +16,19 @@ from evpay.errors import InvalidInput
 from evpay.tariffs.exact import decimals_of
 from evpay.tariffs.model import ComponentKind, PriceComponent, PriceLimit, Tariff
 from evpay.tariffs.policy import PricingPolicy
-from evpay.tariffs.tax import TaxGroup, tax_group
+from evpay.tariffs.tax import TaxGroup, require_tax_known, tax_group
 from evpay.tariffs.ticks import TICKS_PER_SECOND, TICKS_PER_UNIT, TICKS_PER_WH
 
-__all__ = ["Bound", "Candidate", "Cell", "CompiledTariff", "Dimension", "compile_tariff", "compile_tariffs"]
+__all__ = [
+    "Bound",
+    "Candidate",
+    "Cell",
+    "CompiledTariff",
+    "Dimension",
+    "compile_tariff",
+    "compile_tariffs",
+    "require_chargeable",
+]
 
 _LEAST_SCALE: Final = 4
 _MAX_CELLS: Final = 4096
@@ -226,3 +235,14 @@ def compile_tariff(tariff: Tariff, policy: PricingPolicy | None = None) -> Compi
         InvalidInput: as `compile_tariffs`.
     """
     return compile_tariffs((tariff,), policy)
+
+
+def require_chargeable(tariff: Tariff, policy: PricingPolicy | None = None) -> None:
+    """Refuse a tariff that a session must not be started with, because what the driver pays could not be derived.
+
+    Raises:
+        InvalidInput: `tax_unknown` if the total including tax cannot be derived; `unsupported_restriction` or
+            `unsupported_reservation` for what is not priced yet; each with the path.
+    """
+    compile_tariff(tariff, policy)
+    require_tax_known(tariff, policy or PricingPolicy())

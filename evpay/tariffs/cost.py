@@ -87,6 +87,11 @@ class Cost:
         self._parts: Parts | None = None
 
     @property
+    def totals(self) -> Totals:
+        """The totals as whole numbers and ratios."""
+        return self._totals
+
+    @property
     def currency(self) -> str:
         """The ISO 4217 code."""
         return self._totals.currency

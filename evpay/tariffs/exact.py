@@ -43,7 +43,7 @@ def exact_decimal(value: object) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
         raise InvalidInput(
-            f"{str(value)[:40]!r} ({type(value).__name__}) is not an exact number. "
+            f"{repr(value) if isinstance(value, float) else 'This'} ({type(value).__name__}) is not an exact number. "
             "Give it as a string, an int or a Decimal ('0.49'); read JSON with read_json, which keeps every digit.",
             code="inexact_number",
         )
@@ -59,7 +59,7 @@ def exact_decimal(value: object) -> Decimal:
             f"{number:.3e} is out of range: at most {_MAX_MAGNITUDE} digits before and {MAX_DECIMALS} after the point.",
             code="number_out_of_range",
         )
-    return number
+    return number or Decimal(0).scaleb(-decimals_of(number))
 
 
 def decimals_of(number: Decimal) -> int:

@@ -71,7 +71,7 @@ class Fields:
 
     def optional_text(self, name: str) -> str | None:
         """Return a text, or None if it is absent or empty."""
-        return self.text(name) if self.document.get(name) not in {None, ""} else None
+        return self.text(name) if self.document.get(name) not in (None, "") else None
 
     def objects(self, name: str) -> "list[Fields]":
         """Return the objects of a list; an absent list is empty."""

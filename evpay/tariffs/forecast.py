@@ -11,8 +11,8 @@ from typing import Final
 
 from evpay.errors import InvalidInput
 from evpay.money import Money, exponent_of, from_minor, to_minor
-from evpay.tariffs.compile import CompiledTariff, compile_tariff
-from evpay.tariffs.cost import Cost
+from evpay.tariffs.compile import Bound, CompiledTariff, compile_tariff
+from evpay.tariffs.cost import Cost, Totals
 from evpay.tariffs.exact import fraction_text
 from evpay.tariffs.limits import only_tax_factor
 from evpay.tariffs.meter import CostMeter
@@ -85,8 +85,13 @@ def hold_for(
         amount, reason = _expected(compiled, energy_wh, duration_s, idle_s, margin_percent)
     else:
         amount, reason = _minor(Fraction(wanted), currency), "the tariff's own amount to hold"
+    least, greatest = (_limit(compiled, bound) for bound in compiled.limits[0])
+    if least is not None and amount < least:
+        amount, reason = least, "the least price of the tariff"
     step_minor = 1 if step is None else max(1, _amount_minor(step, currency, "step"))
     amount = -(-amount // step_minor) * step_minor
+    if greatest is not None and amount > greatest:
+        amount, reason = greatest, "the greatest price of the tariff"
     if minimum is not None and amount < _amount_minor(minimum, currency, "minimum"):
         amount, reason = _amount_minor(minimum, currency, "minimum"), "the least hold that is asked for"
     if maximum is not None and amount > _amount_minor(maximum, currency, "maximum"):
@@ -100,28 +105,22 @@ def _expected(
     # Within charging and within idling cost only grows; where parking begins it may fall, for parking takes over the
     # step of time. So these are all the places where it can be largest.
     stages = {0, min(1, idle_s), idle_s}
-    largest = max(_payable(_session_cost(compiled, energy_wh, duration_s, idle)) for idle in stages)
+    largest = max(_payable(_session_cost(compiled, energy_wh, duration_s, idle).totals) for idle in stages)
     amount = ceil(Fraction(largest * (100 + margin_percent), 100))
     margin = f" and {margin_percent} %" if margin_percent else ""
-    reason = f"the expected cost of {fraction_text(Fraction(energy_wh, 1000))} kWh{margin}"
-    low, high = compiled.limits[0]
-    floor = None if low is None else _limit(compiled, low.before, low.after)
-    ceiling = None if high is None else _limit(compiled, high.before, high.after)
-    if floor is not None and amount <= floor:
-        return floor, "the least price of the tariff"
-    if ceiling is not None and amount > ceiling:
-        return ceiling, "the greatest price of the tariff"
-    return amount, reason
+    return amount, f"the expected cost of {fraction_text(Fraction(energy_wh, 1000))} kWh{margin}"
 
 
-def _limit(compiled: CompiledTariff, before: int | None, after: int | None) -> int | None:
+def _limit(compiled: CompiledTariff, bound: Bound | None) -> int | None:
     """Return a limit of the price with tax in minor units, rounded up, where it is known before the session."""
-    if after is not None:
-        return _minor(Fraction(after, compiled.incl_den), compiled.currency)
-    factor = only_tax_factor(compiled)
-    if before is None or factor is None:
+    if bound is None:
         return None
-    return _minor(Fraction(before, compiled.excl_den) * factor, compiled.currency)
+    if bound.after is not None:
+        return _minor(Fraction(bound.after, compiled.incl_den), compiled.currency)
+    factor = only_tax_factor(compiled)
+    if bound.before is None or factor is None:
+        return None
+    return _minor(Fraction(bound.before, compiled.excl_den) * factor, compiled.currency)
 
 
 def _minor(amount: Fraction, currency: str) -> int:
@@ -138,14 +137,14 @@ def _amount_minor(amount: Money, currency: str, name: str) -> int:
     return to_minor(amount)
 
 
-def _payable(cost: Cost) -> int:
-    total = cost.total_incl
-    if total is None:
+def _payable(totals: Totals) -> int:
+    if totals.incl is None:
         raise InvalidInput(
             "The total including tax cannot be derived, and a driver pays that total. State the tax in the tariff.",
             code="tax_unknown",
         )
-    return to_minor(total)
+    # A policy may round finer than the currency can be paid; what is paid is the next payable amount.
+    return -(-totals.incl // 10 ** (totals.decimals - exponent_of(totals.currency)))
 
 
 def until_amount(
@@ -176,7 +175,7 @@ def until_amount(
         return later
 
     def within(second: int) -> bool:
-        return _payable(at(second).cost(step_minor=step_minor)) <= limit
+        return _payable(at(second).tally.totals(step_minor=step_minor)) <= limit
 
     second = _last_within(within, horizon_s, grows=_grows(meter.compiled))
     there = at(second)

@@ -5,7 +5,7 @@ so a tariff can always be read, kept and written.
 """
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -205,6 +205,12 @@ class Tariff(_Frozen):
         """SHA-256 of the content as canonical JSON, in hex; 2.50 and 2.5 are the same number."""
         return digest(_canonical(self.model_dump(exclude_defaults=True)))
 
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Return a copy with other values, which are not checked again; its hash is its own."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("hash", None)
+        return copied
+
     @classmethod
     def per_kwh(
         cls,
@@ -298,4 +304,6 @@ def _canonical(value: Any) -> Any:
         return {key: _canonical(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_canonical(item) for item in value]
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
     return value.isoformat() if isinstance(value, date) else value

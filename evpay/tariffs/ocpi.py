@@ -98,8 +98,10 @@ def _offered(record: Cdr, tariffs: Offered | Sequence[Offered] | None) -> tuple[
         offered: list[Offered] = list(record.tariffs)
     elif isinstance(tariffs, Tariff | Mapping):
         offered = [tariffs]
-    else:
+    elif isinstance(tariffs, list | tuple):
         offered = list(tariffs)
+    else:
+        raise InvalidInput(f"Tariffs are objects, not {type(tariffs).__name__}.", code="wrong_type", path="tariffs")
     if tariffs is not None and len(offered) == 1:
         return offered, [""]
     return offered, [f"tariffs[{index}]" for index in range(len(offered))]

@@ -38,6 +38,7 @@ _V221_FIELDS: Final = ("country_code", "party_id", "type", "min_price", "max_pri
 _TARIFF_FIELDS: Final = frozenset(
     {"id", "currency", "elements", "tariff_alt_text", "tariff_alt_url", "energy_mix", "last_updated"}
 ) | {*_V221_FIELDS, *_V230_FIELDS}
+_ELEMENT_FIELDS: Final = frozenset({"price_components", "restrictions"})
 _COMPONENT_FIELDS: Final = frozenset({"type", "price", "vat", "step_size"})
 _RESTRICTION_READERS: Final[Mapping[str, Callable[[Fields, str], object]]] = {
     "start_time": Fields.text,
@@ -72,8 +73,17 @@ def tariff_version(document: Mapping[str, Any]) -> str | None:
     names = {name for limit in limits if isinstance(limit, Mapping) for name in limit}
     if any(name in document for name in _V230_FIELDS) or names & {"before_taxes", "after_taxes"}:
         return "2.3.0"
-    has_vat = "vat" in repr(document.get("elements"))
-    return "2.2.1" if has_vat or any(name in document for name in _V221_FIELDS) else None
+    return "2.2.1" if _states_vat(document) or any(name in document for name in _V221_FIELDS) else None
+
+
+def _states_vat(document: Mapping[str, Any]) -> bool:
+    components = [item for element in _items(document, "elements") for item in _items(element, "price_components")]
+    return any(isinstance(component, Mapping) and "vat" in component for component in components)
+
+
+def _items(document: object, name: str) -> list[Any]:
+    items = document.get(name) if isinstance(document, Mapping) else None
+    return list(items) if isinstance(items, list | tuple) else []
 
 
 def read_tariff(
@@ -97,8 +107,7 @@ def read_tariff(
         version = max(tariff_version(fields.document) or least_version, least_version)
     elif version not in VERSIONS:
         raise InvalidInput(f"OCPI {version!r} is not one of {', '.join(VERSIONS)}.", code="unknown_version")
-    for name in fields.document.keys() - _TARIFF_FIELDS:
-        fields.note("unknown_field", f"{str(name)[:60]!r} is no field of a tariff and was left out.")
+    _note_unknown(fields, _TARIFF_FIELDS, "a tariff")
     tax_included = _tax_included(fields, version, policy)
     values: dict[str, Any] = {
         "id": fields.text("id"),
@@ -146,15 +155,24 @@ def _tax_included(fields: Fields, version: str, policy: PricingPolicy) -> TaxInc
     return TaxIncluded(text)
 
 
+def _unknown(fields: Fields, known: frozenset[str]) -> list[str]:
+    return [str(name)[:60] for name in fields.document if name not in known]
+
+
+def _note_unknown(fields: Fields, known: frozenset[str], what: str) -> None:
+    for name in _unknown(fields, known):
+        fields.note("unknown_field", f"{name!r} is no field of {what} and was left out.", name)
+
+
 def _element(fields: Fields, version: str, tax_included: TaxIncluded) -> Element:
-    for name in fields.document.keys() - {"price_components", "restrictions"}:
-        if "restrict" in str(name).lower():
+    for name in _unknown(fields, _ELEMENT_FIELDS):
+        if "restrict" in name.lower():
             raise InvalidInput(
-                f"{str(name)[:60]!r} is no field of a tariff element; 'restrictions' is.",
+                f"{name!r} is no field of a tariff element; 'restrictions' is.",
                 code="unknown_field",
-                path=fields.at(str(name)[:60]),
+                path=fields.at(name),
             )
-        fields.note("unknown_field", f"{str(name)[:60]!r} is no field of a tariff element and was left out.")
+    _note_unknown(fields, _ELEMENT_FIELDS, "a tariff element")
     components = tuple(_component(item, version, tax_included) for item in fields.objects("price_components"))
     if not components:
         raise InvalidInput(
@@ -165,8 +183,7 @@ def _element(fields: Fields, version: str, tax_included: TaxIncluded) -> Element
 
 
 def _component(fields: Fields, version: str, tax_included: TaxIncluded) -> PriceComponent:
-    for name in fields.document.keys() - _COMPONENT_FIELDS:
-        fields.note("unknown_field", f"{str(name)[:60]!r} is no field of a price component and was left out.")
+    _note_unknown(fields, _COMPONENT_FIELDS, "a price component")
     kind = KINDS.get(fields.text("type"))
     if kind is None:
         raise InvalidInput(

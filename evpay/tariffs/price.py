@@ -12,7 +12,7 @@ from evpay.money import Rounding, exponent_of, round_fraction
 from evpay.tariffs.compile import Candidate, Cell, CompiledTariff, Dimension
 from evpay.tariffs.cost import Cost, Ratio, Totals
 from evpay.tariffs.itemise import Bill
-from evpay.tariffs.limits import apply_limits
+from evpay.tariffs.limits import Limited, apply_limits
 from evpay.tariffs.lines import Note
 from evpay.tariffs.model import TaxIncluded
 from evpay.tariffs.ticks import TICKS_PER_UNIT, half_away_from_zero
@@ -95,6 +95,10 @@ class Tally:
                 added[last] = -total % last.step
         return added
 
+    def totals(self, *, step_minor: int = 1, session_tariff: int = 0) -> Totals:
+        """Return what `cost` would say in total, without the means to explain it."""
+        return self._totals(self.surplus(), step_minor, session_tariff)[0]
+
     def cost(self, *, step_minor: int = 1, session_tariff: int = 0, notes: Sequence[Note] = ()) -> Cost:
         """Return what the session costs if it ends here.
 
@@ -104,8 +108,25 @@ class Tally:
         Raises:
             InvalidInput: `tax_unknown` if neither total can be derived.
         """
-        compiled = self.compiled
         surplus = self.surplus()
+        totals, limited = self._totals(surplus, step_minor, session_tariff)
+        if limited is not None:
+            notes = (*notes, *limited.notes)
+        bill = Bill(
+            compiled=self.compiled,
+            volumes=self.volumes.copy(),
+            surplus=surplus,
+            used=self.used.copy(),
+            limited=limited,
+            session_tariff=session_tariff,
+        )
+        clamped = limited is not None and bool(limited.steps)
+        return Cost(totals, source=bill, clamped=clamped, notes=notes)
+
+    def _totals(
+        self, surplus: Mapping[Candidate, int], step_minor: int, session_tariff: int
+    ) -> tuple[Totals, Limited | None]:
+        compiled = self.compiled
         excl, incl = self._sums(surplus)
         limits = compiled.limits[session_tariff]
         limited = None if limits == (None, None) else apply_limits(compiled, limits, excl, incl)
@@ -114,18 +135,7 @@ class Tally:
             incl_ratio: Ratio | None = None if incl is None else (incl, compiled.incl_den)
         else:
             excl_ratio, incl_ratio = _ratio(limited.excl), _ratio(limited.incl)
-            notes = (*notes, *limited.notes)
-        bill = Bill(
-            compiled=compiled,
-            volumes=self.volumes.copy(),
-            surplus=surplus,
-            used=self.used.copy(),
-            limited=limited,
-            session_tariff=session_tariff,
-        )
-        totals = _totals(compiled, step_minor, excl_ratio, incl_ratio)
-        clamped = limited is not None and bool(limited.steps)
-        return Cost(totals, source=bill, clamped=clamped, notes=notes)
+        return _totals(compiled, step_minor, excl_ratio, incl_ratio), limited
 
     def _sums(self, surplus: Mapping[Candidate, int]) -> tuple[int | None, int | None]:
         excl = incl = 0
