@@ -38,7 +38,7 @@ class SandboxSettings(FrozenModel):
     over_capture_percent: int = Field(default=0, ge=0, le=100)
     hold_lifetime: timedelta | None = timedelta(days=7)
     approval_lifetime: timedelta = timedelta(minutes=15)
-    webhook_secret: SecretStr = SecretStr("sandbox-webhook-secret-for-tests")
+    webhook_secret: SecretStr = Field(default=SecretStr("sandbox-webhook-secret-for-tests"), repr=False)
     webhook_tolerance: timedelta = timedelta(minutes=5)
     answer_delay_s: float = Field(default=0, ge=0)
     inline: bool | None = None
