@@ -2,17 +2,20 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from evpay.env import Env
-from evpay.errors import ConfigurationError, StoreUnavailable
+from evpay.errors import ConfigurationError, EvpayError, StoreUnavailable
 from evpay.store.backend import Backend, DriverConnection
 from evpay.store.commit import Commit, Insert
+from evpay.store.faults import Broken, Busy, Lost
 from evpay.store.link import Link
 from evpay.store.migrations import HEAD, REVISIONS, make, upgrade
 from evpay.store.statements import Statements
@@ -79,7 +82,7 @@ class Store:
             CommitRefused: a guard or a rule forbids it; nothing was written.
             StoreUnavailable: it could not be written.
         """
-        await self._be_in_this_process()
+        self._be_in_this_process()
         return await self._opened(self._writer).write(commit)
 
     async def read(self, function: Callable[[Connection], T]) -> T:
@@ -90,7 +93,7 @@ class Store:
         Raises:
             StoreUnavailable: the store could not be read.
         """
-        await self._be_in_this_process()
+        self._be_in_this_process()
         readers = self._opened(self._readers)
         if self._backend.inline:
             return _read(readers, function)
@@ -113,38 +116,32 @@ class Store:
             raise StoreUnavailable("the store is not open: open it before you use it.", retryable=False)
         return part
 
-    async def _be_in_this_process(self) -> None:
+    def _be_in_this_process(self) -> None:
         """After a fork, leave the parent's connections alone and make our own."""
         if self._writer is not None and self._process != os.getpid():
-            await self.open(live=self._live)
+            self._inherited.append((self._writer, self._readers))
+            self._open()
 
     def _open(self) -> None:
-        self._backend.prepare()
-        connection = self._backend.connect()
-        readers = self._backend.engine_for_reading()
-        try:
-            self._bring_up_to_date(connection)
-            self._agree_on_mode(connection)
-        except BaseException:
-            connection.close()
-            readers.dispose()
-            raise
-        if not self._backend.inline:
-            connection.close()
+        with _reaching(self._backend):
+            self._backend.prepare()
+            connection = self._backend.connect()
+            try:
+                self._bring_up_to_date(connection)
+                self._agree_on_mode(connection)
+            except BaseException:
+                connection.close()
+                raise
+            readers = self._backend.engine_for_reading()
         self._process = os.getpid()
         self._readers = readers
-        self._writer = Writer(Link(self._backend), self._env)
+        self._writer = Writer(Link(self._backend, connection), self._env)
         self._writer.start(inline=self._backend.inline)
 
     def _bring_up_to_date(self, connection: DriverConnection) -> None:
-        revision = self._backend.revision(connection)
+        revision = _known_revision(self._backend, connection)
         if revision == HEAD:
             return
-        if revision is not None and revision not in REVISIONS:
-            raise ConfigurationError(
-                f"the store {self.place!r} has schema {revision!r}, which this evpay does not know (its newest is "
-                f"{HEAD!r}): a newer evpay has used it. Update evpay."
-            )
         if not self._backend.migrates_at_open:
             found = "no schema yet" if revision is None else f"the older schema {revision!r}"
             raise ConfigurationError(
@@ -184,18 +181,38 @@ def migrate(url: str) -> tuple[str | None, str]:
         ConfigurationError: the URL cannot be a store's, or the schema is newer than this evpay.
     """
     backend = _backend(url)
-    backend.prepare()
-    connection = backend.connect()
-    try:
-        before = backend.revision(connection)
-    finally:
-        connection.close()
-    if before is not None and before not in REVISIONS:
-        raise ConfigurationError(
-            f"the store {backend.place!r} has schema {before!r}, which this evpay does not know: update evpay."
-        )
-    upgrade(backend.engine_for_migrating())
+    with _reaching(backend):
+        backend.prepare()
+        with closing(backend.connect()) as connection:
+            before = _known_revision(backend, connection)
+            if before != HEAD:
+                upgrade(backend.engine_for_migrating())
     return before, HEAD
+
+
+def _known_revision(backend: Backend, connection: DriverConnection) -> str | None:
+    revision = backend.revision(connection)
+    if revision is None or revision in REVISIONS:
+        return revision
+    raise ConfigurationError(
+        f"the store {backend.place!r} has schema {revision!r}, which this evpay does not know (its newest is "
+        f"{HEAD!r}): a newer evpay has used it. Update evpay."
+    )
+
+
+@contextmanager
+def _reaching(backend: Backend) -> Iterator[None]:
+    """Say in our words why a store cannot be reached."""
+    try:
+        yield
+    except EvpayError:
+        raise
+    except Exception as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        fault = backend.fault(cause, None) if isinstance(cause, Exception) else error
+        if not isinstance(fault, Busy | Lost | Broken):
+            raise
+        raise StoreUnavailable(f"the store {backend.place!r} cannot be opened: {fault}") from error
 
 
 def _read(readers: Engine, function: Callable[[Connection], T]) -> T:
@@ -203,11 +220,17 @@ def _read(readers: Engine, function: Callable[[Connection], T]) -> T:
         return _read_once(readers, function)
     except DBAPIError as error:
         if not error.connection_invalidated:
-            raise StoreUnavailable(f"the store cannot be read: {error.orig}") from error
+            raise _unreadable(error) from error
+    except PoolTimeout as error:
+        raise _unreadable(error) from error
     try:
         return _read_once(readers, function)
-    except DBAPIError as error:
-        raise StoreUnavailable(f"the store cannot be read: {error.orig}") from error
+    except (DBAPIError, PoolTimeout) as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: DBAPIError | PoolTimeout) -> StoreUnavailable:
+    return StoreUnavailable(f"the store cannot be read: {error.orig if isinstance(error, DBAPIError) else error}")
 
 
 def _read_once(readers: Engine, function: Callable[[Connection], T]) -> T:
@@ -222,7 +245,7 @@ def _backend(url: str) -> Backend:
             from evpay.store.sqlite import SQLiteBackend  # noqa: PLC0415 - only the database in use is loaded
 
             return SQLiteBackend(_path(url, parsed))
-        case "postgresql" | "postgresql+psycopg" if parsed.database:
+        case "postgresql" | "postgres" | "postgresql+psycopg" if parsed.database:
             from evpay.store.postgresql import PostgreSQLBackend  # noqa: PLC0415 - as above
 
             return PostgreSQLBackend(parsed, place=_shown(url))

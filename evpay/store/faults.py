@@ -6,7 +6,7 @@ A refusal concerns one commit (`evpay.store.commit`); `Busy`, `Lost` and `Broken
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import Table, UniqueConstraint
+from sqlalchemy import PrimaryKeyConstraint, Table, UniqueConstraint
 
 from evpay.store.commit import AlreadyThere, CommitRefused, ConstraintBroken, Delete, Insert, SingleFlight, Update
 from evpay.store.schema import SINGLE_FLIGHT, metadata
@@ -27,9 +27,10 @@ class Broken(Exception):
 
 
 def _unique_keys(table: Table) -> dict[str, tuple[str, ...]]:
-    keys = [constraint for constraint in table.constraints if isinstance(constraint, UniqueConstraint)]
-    unique = [*keys, *[index for index in table.indexes if index.unique], table.primary_key]
-    return {str(key.name): tuple(column.name for column in key.columns) for key in unique}
+    keys = [item for item in table.constraints if isinstance(item, UniqueConstraint | PrimaryKeyConstraint)]
+    names = {str(key.name): tuple(column.name for column in key.columns) for key in keys}
+    indexes = {str(index.name): tuple(index.columns.keys()) for index in table.indexes if index.unique}
+    return names | indexes
 
 
 _UNIQUE: Final = {table.name: _unique_keys(table) for table in metadata.tables.values()}

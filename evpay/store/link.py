@@ -16,10 +16,10 @@ T = TypeVar("T")
 class Link:
     """A writing connection; what the driver raises comes out as the backend reads it."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, connection: DriverConnection | None = None) -> None:
         self._backend = backend
         self._statements = Statements(backend.dialect)
-        self._connection: DriverConnection | None = None
+        self._connection = connection
 
     def close(self) -> None:
         """Let go of the connection."""

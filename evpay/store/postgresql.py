@@ -43,7 +43,7 @@ class PostgreSQLBackend:
         query = {"connect_timeout": "10", **url.query}
         self._url = url.set(drivername="postgresql+psycopg", query=query)
         self.place = place
-        self.dialect: Dialect = PGDialect_psycopg(paramstyle="format")
+        self.dialect: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
 
     def prepare(self) -> None:
         """See `Backend`; the database is the operator's to make, so this looks for the driver only."""

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Final, cast
@@ -21,8 +22,8 @@ __all__ = ["SQLiteBackend"]
 _BUSY_MS: Final = 5_000
 
 # What durability and the schema's rules rest on; each is read back. fullfsync matters on macOS only.
-_SETTINGS: Final = {"busy_timeout": _BUSY_MS, "foreign_keys": 1, "recursive_triggers": 1}
-_DURABLE: Final = {"journal_mode": "wal", "synchronous": 2, "fullfsync": 1}
+_SETTINGS: Final[Mapping[str, int | str]] = {"busy_timeout": _BUSY_MS, "foreign_keys": 1, "recursive_triggers": 1}
+_DURABLE: Final[Mapping[str, int | str]] = {**_SETTINGS, "journal_mode": "wal", "synchronous": 2, "fullfsync": 1}
 
 _BUSY: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _BROKEN: Final = frozenset(
@@ -87,13 +88,13 @@ class SQLiteBackend:
     def connect(self) -> DriverConnection:
         """See `Backend`."""
         if self._path is None:
-            self._memory = self._memory or self._connect(":memory:", _SETTINGS)
+            self._memory = self._memory or self._connect("file::memory:", _SETTINGS)
             return cast(DriverConnection, self._memory)
-        return cast(DriverConnection, self._connect(self._path, _SETTINGS | _DURABLE))
+        return cast(DriverConnection, self._connect(self._uri("rw"), _DURABLE))
 
-    def _connect(self, target: str, settings: dict[str, int | str], *, uri: bool = False) -> sqlite3.Connection:
+    def _connect(self, target: str, settings: Mapping[str, int | str]) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            target, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False, uri=uri
+            target, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False, uri=True
         )
         try:
             for name, value in settings.items():
@@ -104,7 +105,11 @@ class SQLiteBackend:
             raise
         return connection
 
-    def _read_back(self, connection: sqlite3.Connection, settings: dict[str, int | str]) -> None:
+    def _uri(self, mode: str) -> str:
+        """Name the file so that SQLite opens it and never makes one: `prepare` alone does."""
+        return f"{Path(self._path or '').as_uri()}?mode={mode}"
+
+    def _read_back(self, connection: sqlite3.Connection, settings: Mapping[str, int | str]) -> None:
         for name, value in settings.items():
             (found,) = connection.execute(f"PRAGMA {name}").fetchone()
             if found != value:
@@ -118,10 +123,9 @@ class SQLiteBackend:
         if self._path is None:
             memory = self.connect()
             return _beginning(create_engine("sqlite://", creator=lambda: memory, poolclass=StaticPool), "BEGIN")
-        uri = f"{Path(self._path).as_uri()}?mode=ro"
         engine = create_engine(
             "sqlite://",
-            creator=lambda: self._connect(uri, {"busy_timeout": _BUSY_MS}, uri=True),
+            creator=lambda: self._connect(self._uri("ro"), {"busy_timeout": _BUSY_MS}),
             poolclass=QueuePool,
             pool_size=4,
             max_overflow=0,

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
-from typing import Final
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
@@ -15,8 +14,6 @@ from evpay.store.commit import Delete, Insert, Update
 from evpay.store.schema import metadata
 
 __all__ = ["Statements"]
-
-_INSERT: Final = {"sqlite": insert_sqlite, "postgresql": insert_postgresql}
 
 _Shape = tuple[object, ...]
 
@@ -120,7 +117,8 @@ class Statements:
 
     def _insert(self, table: str, values: Mapping[str, object], *, or_ignore: bool) -> ClauseElement:
         target = _table(table)
-        statement = _INSERT[self._dialect.name](target).values({name: bindparam(f"v_{name}") for name in values})
+        insert = insert_sqlite if self._dialect.name == "sqlite" else insert_postgresql
+        statement = insert(target).values({name: bindparam(f"v_{name}") for name in values})
         if not or_ignore:
             return statement
         return statement.on_conflict_do_nothing(index_elements=list(target.primary_key))

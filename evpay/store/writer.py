@@ -57,6 +57,7 @@ class Groups:
             self._broken = f"the store cannot be written any more: {error}; mend it and open the store again."
             return self._unavailable(commits, self._broken, retryable=False)
         except (Busy, Lost) as error:
+            self._link.close()
             return self._unavailable(commits, f"the store cannot be written now: {error}; try again.", retryable=True)
         except ConfigurationError as error:  # the server came back with settings that lose money
             return [error for _ in commits]
@@ -95,7 +96,7 @@ class Groups:
         finally:
             self._link.rollback()
         if verdict is None and not can_repeat(written):
-            raise Broken("the connection went away during COMMIT and the rows do not tell what became of it")
+            raise Lost("the connection went away during COMMIT and the rows do not tell what became of it")
         return bool(verdict)
 
     def _attempt(self, commits: Sequence[Commit]) -> list[Answer]:

@@ -21,7 +21,7 @@ def whole(name: str, *, null: bool = False) -> sa.Column[int]:
     return sa.Column(name, sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=null)
 
 
-def where(rule: str) -> dict[str, sa.TextClause]:
+def where(rule: str) -> dict[str, Any]:
     return {"sqlite_where": sa.text(rule), "postgresql_where": sa.text(rule)}
 
 
