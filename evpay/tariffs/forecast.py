@@ -116,7 +116,8 @@ def _limit(compiled: CompiledTariff, bound: Bound | None) -> int | None:
     if bound is None:
         return None
     if bound.after is not None:
-        return _minor(Fraction(bound.after, compiled.incl_den), compiled.currency)
+        after, before = Fraction(bound.after, compiled.incl_den), Fraction(bound.before or 0, compiled.excl_den)
+        return _minor(max(after, before), compiled.currency)
     factor = only_tax_factor(compiled)
     if bound.before is None or factor is None:
         return None
@@ -144,7 +145,7 @@ def _payable(totals: Totals) -> int:
             code="tax_unknown",
         )
     # A policy may round finer than the currency can be paid; what is paid is the next payable amount.
-    return -(-totals.incl // 10 ** (totals.decimals - exponent_of(totals.currency)))
+    return -(-totals.incl // int(10 ** (totals.decimals - exponent_of(totals.currency))))
 
 
 def until_amount(
