@@ -26,8 +26,8 @@ __all__ = ["Store", "migrate"]
 T = TypeVar("T")
 
 _PASSWORDS: Final = (
-    (re.compile(r"(?<=://)([^:/?#]*):.*@"), r"\1:***@"),
     (re.compile(r"((?:pass|key)\w*=)[^&]*"), r"\1***"),
+    (re.compile(r"(?<=://)([^:/?#]*):.*@"), r"\1:***@"),
 )
 
 
