@@ -11,6 +11,7 @@ is loaded as it is, announced or not.
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
@@ -25,6 +26,7 @@ from evpay.providers.protocol import Provider
 __all__ = ["GROUP", "ProviderPackage", "build", "load", "provider_names"]
 
 GROUP: Final = "evpay.providers"
+_GOT: Final = re.compile(r" \(got .*\)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +166,8 @@ def _settings(package: ProviderPackage, account: str, options: Mapping[str, Any]
         path = ".".join([place, *(str(part) for part in first["loc"])])
         raise ConfigurationError(f"{first['msg']}.", path=path) from None
     except InvalidInput as error:
-        raise ConfigurationError(error.message, path=f"{place}.{error.path}" if error.path else place) from error
+        text = _GOT.sub("", error.message).removeprefix(f"{package.settings_class.__name__}.{error.path}: ")
+        raise ConfigurationError(text, path=f"{place}.{error.path}" if error.path else place) from None
     except TypeError as error:
         raise ConfigurationError(
             f"the options do not fit the provider {package.name!r}: {error}.", path=place

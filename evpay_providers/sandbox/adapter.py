@@ -218,10 +218,9 @@ class SandboxProvider:
         """Let the answers go; safe from any thread."""
         self._levers.release()
 
-    @property
-    def answers_held(self) -> int:
-        """How many answers are kept back now, for tests that wait until calls have met."""
-        return self._levers.held
+    async def until_held(self, count: int) -> None:
+        """Return when that many answers are kept back, so that calls have surely met."""
+        await self._levers.until_held(count)
 
     # ---- inside --------------------------------------------------------------------------------------------------
 

@@ -38,6 +38,7 @@ class Levers:
     _lost_look_ups: int = 0
     _is_holding: bool = False
     _held: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(default_factory=list)
+    _watched: list[tuple[int, asyncio.Event]] = field(default_factory=list)
 
     def plan(self, turn: Turn, *, kind: OperationKind | None, times: int) -> None:
         """Let the next calls of a kind (None: of any kind) take this turn."""
@@ -78,16 +79,21 @@ class Levers:
         for loop, event in held:
             loop.call_soon_threadsafe(event.set)
 
-    @property
-    def held(self) -> int:
-        """How many answers are kept back."""
-        return len(self._held)
+    async def until_held(self, count: int) -> None:
+        """Return when that many answers are kept back."""
+        if len(self._held) < count:
+            watched = (count, asyncio.Event())
+            self._watched.append(watched)
+            await watched[1].wait()
 
     async def wait(self) -> None:
         """Return when answers may go."""
         if self._is_holding:
             entry = (asyncio.get_running_loop(), asyncio.Event())
             self._held.append(entry)
+            for count, event in self._watched:
+                if len(self._held) >= count:
+                    event.set()
             try:
                 await entry[1].wait()
             finally:

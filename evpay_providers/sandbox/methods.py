@@ -93,11 +93,11 @@ _SINGLE: Final[Mapping[str, Script]] = {
         driver=DriverPart.APPROVES,
     ),
     "sandbox_action_declined": Script(
-        says="the same, but the driver fails the check, whatever the answer claims",
+        says="authorize: as `sandbox_action`, but the driver fails the check, whatever the answer claims",
         driver=DriverPart.DECLINES,
     ),
     "sandbox_action_elsewhere": Script(
-        says="the same, but only `driver_acts` moves it: no answer that comes back counts",
+        says="authorize: as `sandbox_action`, but only `driver_acts` moves it: no answer that comes back counts",
         driver=DriverPart.ELSEWHERE,
     ),
     "sandbox_action_sdk": Script(
