@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Final
 
+from babel.core import Locale, UnknownLocaleError
 from babel.numbers import format_decimal
 
 from evpay.errors import InvalidInput
@@ -51,6 +52,7 @@ def explain_cost(cost: Cost, *, locale: str) -> str:
     Raises:
         InvalidInput: `unknown_locale`.
     """
+    _require_locale(locale)
     words = _WORDS.get(locale[:2].lower(), _WORDS["en"])
     rows = [_line_text(line, words, locale) for line in cost.lines]
     rows.append(f"{words['total']}: {format_money(cost.total, locale=locale)}")
@@ -86,7 +88,11 @@ def _volume(volume: Decimal, unit: str, locale: str) -> str:
 
 
 def _number(number: Decimal, locale: str) -> str:
+    return str(format_decimal(number, format="#,##0.00####", locale=locale.replace("-", "_")))
+
+
+def _require_locale(locale: str) -> None:
     try:
-        return str(format_decimal(number, format="#,##0.00####", locale=locale.replace("-", "_")))
-    except ValueError as error:
+        Locale.parse(locale.replace("-", "_"))
+    except (ValueError, UnknownLocaleError) as error:
         raise InvalidInput(f"{locale!r} is not a locale such as 'en' or 'de-DE'.", code="unknown_locale") from error

@@ -86,7 +86,7 @@ def hold_for(
     else:
         amount, reason = _minor(Fraction(wanted), currency), "the tariff's own amount to hold"
     least, greatest = (_limit(compiled, bound) for bound in compiled.limits[0])
-    if least is not None and amount < least:
+    if least is not None and amount <= least:
         amount, reason = least, "the least price of the tariff"
     step_minor = 1 if step is None else max(1, _amount_minor(step, currency, "step"))
     amount = -(-amount // step_minor) * step_minor

@@ -114,7 +114,11 @@ def _read(document: Offered, record: Cdr, policy: PricingPolicy, path: str) -> R
 
 
 def _require_currency(record: Cdr, currency: str) -> None:
-    if currency_of(record.currency).code != currency:
+    try:
+        known = currency_of(record.currency).code
+    except InvalidInput as error:
+        raise InvalidInput(error.message, code=error.code, path="currency") from error
+    if known != currency:
         raise InvalidInput(
             f"The CDR is in {record.currency}, its tariff in {currency}: evpay never converts currencies.",
             code="currency_mismatch",
