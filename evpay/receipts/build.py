@@ -33,7 +33,7 @@ _BRANDS: Final[Mapping[str, str]] = {
     "visa": "Visa",
 }
 _EXPIRY: Final = re.compile(r"\b(?:\d{1,2}\s?[/.\-]\s?(?:20)?\d{2}|20\d{2}\s?[/.\-]\s?\d{1,2})\b")
-_ENDS_IN_FOUR: Final = re.compile(r"(?P<name>.*?)[\s.·•*xX#-]*(?P<last4>\d{4})\Z", re.DOTALL)
+_ENDS_IN_FOUR: Final = re.compile(r"(?P<name>.*?)[\s.·•*#-]*(?:\b[xX]{2,}-?)?(?P<last4>\d{4})\Z", re.DOTALL)
 
 
 def settlement_of(*, total: int, captured: int, confirming: int) -> tuple[SettlementState, int]:

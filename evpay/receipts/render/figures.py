@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -49,8 +49,11 @@ def _zone(name: str) -> tzinfo:
 
 
 def _offset(local: datetime) -> str:
-    text = local.strftime("%z")
-    return "UTC" if text == "+0000" else f"UTC{text[:3]}:{text[3:5]}"
+    """Return `UTC`, `UTC+2` or `UTC-3:30`."""
+    minutes = int((local.utcoffset() or timedelta()).total_seconds()) // 60
+    hours, rest = divmod(abs(minutes), 60)
+    hour = f"{'-' if minutes < 0 else '+'}{hours}" if minutes else ""
+    return f"UTC{hour}:{rest:02d}" if rest else f"UTC{hour}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,7 +92,8 @@ def _session(receipt: Receipt, words: Mapping[str, str], figures: Figures) -> tu
     values = {
         "site": None if site is None else site.name or site.id,
         "address": None if site is None else site.address,
-        "connector": None if connector is None else _connector(connector, figures),
+        "connector": None if connector is None else connector.id,
+        "max_power": None if connector is None else _rating(connector, figures),
         "session_id": receipt.session_id,
         **_times(receipt, figures),
         "meter_begin": begin,
@@ -102,11 +103,10 @@ def _session(receipt: Receipt, words: Mapping[str, str], figures: Figures) -> tu
     return _rows(words, values)
 
 
-def _connector(connector: Connector, figures: Figures) -> str:
+def _rating(connector: Connector, figures: Figures) -> str:
     power = connector.max_power_w
     kilowatts = "" if power is None else f"{figures.number(Decimal(power).scaleb(-3))} kW"
-    rating = " ".join(filter(None, (kilowatts, connector.current.value.upper() if connector.current else "")))
-    return " · ".join(filter(None, (connector.id, rating)))
+    return " ".join(filter(None, (kilowatts, connector.current.value.upper() if connector.current else "")))
 
 
 def _times(receipt: Receipt, figures: Figures) -> dict[str, str | None]:
