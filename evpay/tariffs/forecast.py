@@ -90,8 +90,9 @@ def hold_for(
         amount, reason = least, "the least price of the tariff"
     step_minor = 1 if step is None else max(1, _amount_minor(step, currency, "step"))
     amount = -(-amount // step_minor) * step_minor
-    if greatest is not None and amount > greatest:
-        amount, reason = greatest, "the greatest price of the tariff"
+    # Limits that cross (a least price with tax above the greatest) are priced at the least, so that is held.
+    if greatest is not None and amount > max(greatest, least or 0):
+        amount, reason = max(greatest, least or 0), "the greatest price of the tariff"
     if minimum is not None and amount < _amount_minor(minimum, currency, "minimum"):
         amount, reason = _amount_minor(minimum, currency, "minimum"), "the least hold that is asked for"
     if maximum is not None and amount > _amount_minor(maximum, currency, "maximum"):

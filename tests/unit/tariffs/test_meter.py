@@ -195,6 +195,16 @@ def test_hold_knows_the_greatest_price_with_tax(limit, amount):
     assert advice.amount == eur(amount)
 
 
+def test_hold_covers_the_least_price_when_limits_cross():
+    """A least price with tax above a greatest price without: pricing charges the least, so that is held."""
+    elements = [{"price_components": [{"type": "ENERGY", "price": 0, "vat": 0, "step_size": 0}]}]
+    limits = {"min_price": {"before_taxes": 0, "after_taxes": 3}, "max_price": {"before_taxes": 0}}
+    tariff = Tariff.from_ocpi({"id": "T", "currency": "EUR", "tax_included": "NO", "elements": elements, **limits})
+
+    assert tariff.estimate(1000, 1).total == eur("3.00")
+    assert hold_for(compile_tariff(tariff), energy_wh=1000, duration_s=60, step=eur("2")).amount >= eur("3.00")
+
+
 def test_hold_is_payable_when_the_policy_rounds_finer():
     """A cost of 0.125 is held as 0.13."""
     compiled = compile_tariff(PLAIN, PricingPolicy(decimals=3))
