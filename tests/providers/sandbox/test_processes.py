@@ -81,6 +81,16 @@ async def test_same_key_other_content_is_refused(at_host, change):
     assert host.provider.books.payments() == [before]
 
 
+async def test_same_key_other_method_of_the_same_look_is_refused(at_host):
+    """Two tokens that look alike when masked are two methods."""
+    host = at_host()
+    await host.authorize(method="sandbox_lose_capture")
+
+    outcome = await host.authorize(method="sandbox_pending_capture")
+
+    assert (type(outcome), outcome.code) == (Failed, "idempotency_conflict")
+
+
 async def test_new_key_is_a_new_effect(at_host):
     """The processor cannot know that two keys mean one thing: a second key holds and refunds twice."""
     host = at_host()

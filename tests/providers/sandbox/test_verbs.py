@@ -347,13 +347,15 @@ async def test_handle_of_another_payment_is_refused(at_host):
 
 async def test_extra_is_kept_and_cannot_override(at_host):
     """`extra` goes along; a field of ours in it is an error before anything is sent."""
-    host, other = at_host(), at_host()
+    sent = []
+    host, other = at_host(), at_host(at=sent.append)
     await host.authorize(extra={"store": "7"})
 
     with pytest.raises(InvalidInput) as caught:
         await other.authorize(extra={"amount": "1.00 EUR"})
 
     assert caught.value.code == "extra_overrides"
+    assert sent == []
     assert isinstance(await other.look_up(), Absent)
     changed = await host.authorize(extra={"store": "8"})
     assert (type(changed), changed.code) == (Failed, "idempotency_conflict")
