@@ -293,6 +293,6 @@ def format_money(money: moneyed.Money, *, locale: str = "en") -> str:
 
     try:
         number = money.amount
-        return format_currency(number, money.currency.code, locale=locale.replace("-", "_"))
+        return format_currency(number, money.currency.code, locale=locale.replace("-", "_"), decimal_quantization=False)
     except (ValueError, InvalidOperation) as error:
         raise InvalidInput(f"{locale!r} is not a locale such as 'en' or 'de-DE'.", code="unknown_locale") from error

@@ -165,9 +165,7 @@ def _contradiction(payment: PaymentRecord, operation: OperationRecord, outcome: 
             return f"the processor released {outcome.amount} where {held} was on hold"
         case OperationKind.INCREMENT if not payment.facts.authorized <= confirmed <= operation.amount:
             return f"the processor confirmed a hold of {outcome.amount} where {asked} was asked"
-        case OperationKind.AUTHORIZE if (
-            confirmed > operation.amount and payment.funding is not Funding.DEPOSIT
-        ):
+        case OperationKind.AUTHORIZE if confirmed > operation.amount and payment.funding is not Funding.DEPOSIT:
             return f"the processor confirmed a hold of {outcome.amount} where {asked} was asked"
         case _:
             return None

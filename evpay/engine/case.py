@@ -1,0 +1,143 @@
+"""Everything that a decision about one intent needs, and the decisions that need nothing else.
+
+Pure: what must still be done is read off the facts, so that it is found again after any crash.
+"""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from evpay.env import microseconds
+from evpay.payments.account import Capabilities
+from evpay.payments.debt import Debt
+from evpay.payments.intent import Snapshot
+from evpay.payments.operation import IN_FLIGHT, UNSETTLED, OperationKind, OperationState
+from evpay.payments.records import OperationRecord, PaymentRecord
+from evpay.receipts.model import Receipt, ReceiptKind
+from evpay.sessions.model import Admission, SessionStatus
+from evpay.store.rows import SessionRecord
+
+__all__ = ["MAX_VOIDS", "Case", "Step", "is_final_capture", "is_wanted", "next_step", "wake_us"]
+
+MAX_VOIDS: Final = 6
+_SECOND: Final = 1_000_000
+_WEEK_US: Final = 7 * 86_400 * _SECOND
+_AFTER_EXPIRY_US: Final = 60 * _SECOND
+_OPEN: Final = frozenset({SessionStatus.WAITING, SessionStatus.READY, SessionStatus.CHARGING, SessionStatus.IDLE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """An intent as it is on disk, with its session, its debt and its receipts."""
+
+    snapshot: Snapshot
+    session: SessionRecord | None = None
+    debt: Debt | None = None
+    receipts: tuple[Receipt, ...] = ()
+    open_review: bool = False
+
+    @property
+    def tenant(self) -> str:
+        """The tenant that all of it belongs to."""
+        return self.snapshot.intent.tenant
+
+    def payment(self, payment_id: str) -> PaymentRecord:
+        """Return one attempt."""
+        return next(payment for payment in self.snapshot.payments if payment.id == payment_id)
+
+    def operation(self, operation_id: str) -> OperationRecord | None:
+        """Return one operation, or None."""
+        return next((found for found in self.snapshot.operations if found.id == operation_id), None)
+
+    def authorize(self, payment_id: str) -> OperationRecord:
+        """Return the AUTHORIZE of an attempt: its first operation."""
+        return next(found for found in self.snapshot.of(payment_id) if found.kind is OperationKind.AUTHORIZE)
+
+    def credit_note(self, operation_id: str) -> Receipt | None:
+        """Return the credit note that a refund operation gave."""
+        return next((found for found in self.receipts if found.refund_id == operation_id), None)
+
+    @property
+    def receipt(self) -> Receipt | None:
+        """The session's receipt."""
+        return next((found for found in self.receipts if found.kind is ReceiptKind.RECEIPT), None)
+
+    def after(self, payment: PaymentRecord, *operations: OperationRecord) -> "Case":
+        """Return the case as it is once a payment and some of its operations have changed."""
+        newer = {operation.id: operation for operation in operations}
+        known = tuple(newer.pop(found.id, found) for found in self.snapshot.operations)
+        payments = tuple(payment if found.id == payment.id else found for found in self.snapshot.payments)
+        return replace(self, snapshot=replace(self.snapshot, payments=payments, operations=(*known, *newer.values())))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What must be done next at a payment: submit a reserved operation, or void what is open."""
+
+    kind: Literal["activate", "void"]
+    payment: PaymentRecord
+    operation: OperationRecord | None = None
+
+
+def is_final_capture(operation: OperationRecord) -> bool:
+    """Say whether an operation is a capture after which nothing more is taken."""
+    return operation.kind is OperationKind.CAPTURE and bool(json.loads(operation.request)["final"])
+
+
+def _is_captured(operations: tuple[OperationRecord, ...]) -> bool:
+    """Say whether a final capture is done, so that the rest of the hold must come free."""
+    return any(
+        is_final_capture(operation) and operation.state in (OperationState.SUCCEEDED, OperationState.REVERSED)
+        for operation in operations
+    )
+
+
+def is_wanted(case: Case, payment: PaymentRecord) -> bool:
+    """Say whether somebody still counts on the hold of this attempt."""
+    operations = case.snapshot.of(payment.id)
+    if any(found.kind is OperationKind.CAPTURE and found.state in UNSETTLED for found in operations):
+        return True
+    if payment.id != case.snapshot.payment.id or _is_captured(operations):
+        return False
+    if case.session is None:
+        return not any(found.kind is OperationKind.VOID for found in operations)
+    session = case.session.session
+    return session.status in _OPEN and session.admission is not Admission.DENY
+
+
+def next_step(case: Case, payment: PaymentRecord, capabilities: Capabilities) -> Step | None:
+    """Return what must be done at a payment now, or None if nothing must, or something is under way."""
+    operations = case.snapshot.of(payment.id)
+    if any(found.state in IN_FLIGHT and found.kind is OperationKind.VOID for found in operations):
+        return None
+    busy = [found for found in operations if found.state in IN_FLIGHT]
+    reserved = [found for found in operations if found.state is OperationState.RESERVED]
+    if not busy and reserved:
+        return Step(kind="activate", payment=payment, operation=reserved[0])
+    voids = [found for found in operations if found.kind is OperationKind.VOID]
+    if is_wanted(case, payment) or len(voids) >= MAX_VOIDS or any(found.state in UNSETTLED for found in voids):
+        return None
+    authorize = case.authorize(payment.id)
+    blind = authorize.state is OperationState.UNKNOWN and not capabilities.look_up and not voids
+    waiting = authorize.state in (OperationState.REQUIRES_ACTION, OperationState.PENDING) and not busy
+    if blind or waiting or (payment.facts.open_hold > 0 and not busy):
+        return Step(kind="void", payment=payment)
+    return None
+
+
+def wake_us(case: Case, payment: PaymentRecord, capabilities: Capabilities, *, now_us: int) -> int | None:
+    """Return when housekeeping must look at a payment: at once if something is to be done, else at its deadline."""
+    step = next_step(case, payment, capabilities)
+    if step is not None:
+        later = step.operation.next_us if step.operation is not None else None
+        return max(now_us, later or 0)
+    if payment.facts.open_hold <= 0:
+        return None
+    if payment.expires_us is None:
+        return now_us + _WEEK_US
+    policy = case.session.policy if case.session else None
+    before = (policy.before_expiry_s if policy else 86_400) * _SECOND
+    created = microseconds(case.session.session.started_at) if case.session else payment.created_us
+    warning = max(payment.expires_us - before, created + (payment.expires_us - created) // 2)
+    deadlines = (warning, payment.expires_us + _AFTER_EXPIRY_US)
+    return next((deadline for deadline in deadlines if deadline > now_us), now_us + 3600 * _SECOND)

@@ -1,0 +1,271 @@
+"""From an outcome to the one commit that records it: facts, event, postings, session, debt, events for the host.
+
+Pure: the case as it is on disk and what was learned go in, rows come out.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+
+from evpay.engine.announcing import announce
+from evpay.engine.case import Case, is_final_capture, wake_us
+from evpay.engine.closing import credit_note_rows, debt_rows
+from evpay.engine.drafts import update_payment
+from evpay.engine.requests import key_for
+from evpay.env import instant
+from evpay.ids import canonical_json, wire_key
+from evpay.ledger import postings
+from evpay.payments.account import Capabilities
+from evpay.payments.lifecycle import Settlement, settle
+from evpay.payments.operation import SETTLED, UNSETTLED, OperationKind, OperationState
+from evpay.payments.outcome import ActionRequired, Declined, Failed, Outcome, Pending, Succeeded, Unknown
+from evpay.payments.reasons import Advice, advice_for, may_try_elsewhere
+from evpay.payments.records import OperationRecord, PaymentRecord
+from evpay.sessions.model import Admission, SessionStatus
+from evpay.store.commit import Commit, Insert, Update, Write
+from evpay.store.rows import SessionRecord, operation_values, session_values
+
+__all__ = ["Lesson", "conclude", "next_look_us", "update_session"]
+
+_OUTCOME: Final[TypeAdapter[Any]] = TypeAdapter(Outcome)
+_SECOND: Final = 1_000_000
+_MAX_ROUNDS: Final = 12
+_DRIVEN: Final = frozenset({OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND})
+_AGES: Final = ((30, 5), (300, 60), (3_600, 300), (21_600, 3_600))  # younger than s: look again after s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What was learned of one operation, from where, and by whom if a person said so.
+
+    `failover`: the caller of `start` is there and may try another account.
+    """
+
+    operation_id: str
+    outcome: Outcome
+    source: str
+    actor: str | None = None
+    failover: bool = False
+    extra_writes: tuple[Write, ...] = ()
+
+
+def next_look_us(operation: OperationRecord, *, now_us: int) -> int:
+    """Return when to look again at what is not settled: soon at first, every six hours in the end."""
+    age = (now_us - operation.asked_us) // _SECOND
+    wait = next((wait for limit, wait in _AGES if age < limit), 21_600)
+    return now_us + wait * _SECOND
+
+
+def conclude(case: Case, lesson: Lesson, *, capabilities: Capabilities, test: bool, now_us: int) -> Commit | None:
+    """Return the commit that records what was learned, or None if it says nothing new."""
+    found = case.operation(lesson.operation_id)
+    if found is None:
+        return None
+    payment = case.payment(found.payment_id)
+    settled = [settle(payment, found, lesson.outcome, now_us=now_us)]
+    if settled[0].repeated:
+        return Commit(lesson.extra_writes) if lesson.extra_writes else None
+    settled[0] = _released(_rescheduled(settled[0], found, lesson.outcome, now_us=now_us), capabilities)
+    settled += _settle_authorize(case, settled[0], lesson.outcome, now_us=now_us)
+    return _rows(case, payment, settled, lesson, capabilities=capabilities, test=test, now_us=now_us)
+
+
+def _rescheduled(settlement: Settlement, before: OperationRecord, outcome: Outcome, *, now_us: int) -> Settlement:
+    """Say when to go on with what is not settled; what surely did nothing and must be done is reserved again."""
+    operation = settlement.operation
+    postponed = (
+        isinstance(outcome, Failed | Declined)
+        and before.state in UNSETTLED
+        and operation.kind in _DRIVEN
+        and advice_for(outcome.reason) & {Advice.RETRY_SAME, Advice.RETRY_LATER}
+        and operation.attempts < _MAX_ROUNDS
+    )
+    if postponed:
+        # It did nothing, so it may be asked anew; a key whose refusal the processor has stored would be refused again.
+        key = key_for(operation.idempotency_key)
+        waits = min(2 ** min(operation.attempts, 10), 3600)
+        operation = replace(
+            operation,
+            state=OperationState.RESERVED,
+            idempotency_key=key,
+            request=operation.request.replace(before.idempotency_key, key),
+            next_us=now_us + waits * _SECOND,
+            first_sent_us=None,
+        )
+    elif operation.state in UNSETTLED:
+        operation = replace(operation, next_us=next_look_us(operation, now_us=now_us))
+    return replace(settlement, operation=operation)
+
+
+def _settle_authorize(case: Case, first: Settlement, outcome: Outcome, *, now_us: int) -> list[Settlement]:
+    """Apply to the AUTHORIZE what a driver's leg or a void says about it."""
+    operation = first.operation
+    authorize = case.authorize(operation.payment_id)
+    if authorize.state in SETTLED or authorize.id == operation.id:
+        return []
+    if operation.kind is OperationKind.COMPLETE and not isinstance(outcome, Unknown):
+        second = settle(first.payment, authorize, outcome, now_us=now_us)
+        return [_rescheduled(second, authorize, outcome, now_us=now_us)]
+    if operation.kind is OperationKind.VOID and operation.state is OperationState.SUCCEEDED:
+        ended = replace(authorize, state=OperationState.CANCELLED, answered_us=now_us, next_us=None)
+        return [Settlement(payment=first.payment, operation=ended)]
+    return []
+
+
+def _rows(
+    case: Case,
+    before: PaymentRecord,
+    settled: list[Settlement],
+    lesson: Lesson,
+    *,
+    capabilities: Capabilities,
+    test: bool,
+    now_us: int,
+) -> Commit:
+    writes: list[Write] = []
+    payment = before
+    for settlement in settled:
+        recorded, rows = _record(_carried(payment, settlement), settlement, lesson, now_us=now_us)
+        payment = recorded
+        writes += rows
+    after = case.after(payment, *(settlement.operation for settlement in settled))
+    session, session_writes = _session_after(after, settled, lesson, now_us=now_us)
+    after = replace(after, session=session)
+    payment = replace(
+        payment, lease_us=None, updated_us=now_us, wake_us=wake_us(after, payment, capabilities, now_us=now_us)
+    )
+    after = after.after(payment)
+    writes = [update_payment(before, payment), *writes, *session_writes]
+    writes += _operations(case, settled)
+    writes += debt_rows(after, now_us=now_us)
+    writes += credit_note_rows(after, settled[0].operation, test=test, now_us=now_us)
+    writes += announce(after, "payment_changed", {"intent": case.snapshot.intent.id}, now_us=now_us)
+    return Commit((*writes, *lesson.extra_writes))
+
+
+def _carried(payment: PaymentRecord, settlement: Settlement) -> PaymentRecord:
+    """Take over everything that a settlement changed, but count events and chain hashes from the payment so far."""
+    return replace(settlement.payment, events=payment.events, head=payment.head)
+
+
+def _released(settlement: Settlement, capabilities: Capabilities) -> Settlement:
+    """Record the release of the rest where the processor releases it with the final capture."""
+    operation = settlement.operation
+    rest = settlement.payment.facts.open_hold
+    done = operation.state is OperationState.SUCCEEDED and "captured" in settlement.changes
+    if not (done and capabilities.releases_remainder and rest > 0 and is_final_capture(operation)):
+        return settlement
+    released = replace(settlement.payment, totals=settlement.payment.totals.plus({"released": rest}))
+    return replace(settlement, payment=released, changes={**settlement.changes, "released": rest})
+
+
+def _record(
+    payment: PaymentRecord, settlement: Settlement, lesson: Lesson, *, now_us: int
+) -> tuple[PaymentRecord, list[Write]]:
+    """Return the payment one event on, and the event with its postings."""
+    operation = settlement.operation
+    body: Mapping[str, Any] = {
+        "operation": operation.id,
+        "kind": operation.kind.value,
+        "state": operation.state.value,
+        "outcome": _OUTCOME.dump_python(operation.outcome or lesson.outcome, mode="json"),
+        "changes": dict(settlement.changes),
+        "source": lesson.source,
+        "actor": lesson.actor,
+    }
+    text = canonical_json(dict(body))
+    no = payment.events + 1
+    head = hashlib.sha256((payment.head + text).encode()).hexdigest()
+    key = {"tenant": payment.tenant, "payment": payment.id, "no": no}
+    kind = f"{operation.kind.value}.{operation.state.value}"
+    writes: list[Write] = [Insert("event", {**key, "kind": kind, "body": text, "at_us": now_us, "hash": head})]
+    open_before = max(_open_before(settlement), 0)
+    for line, posting in enumerate(postings(payment.funding, settlement.changes, open_hold=open_before), 1):
+        values = {"line": line, "debit": posting.debit, "credit": posting.credit, "amount": posting.amount}
+        writes.append(Insert("ledger", {**key, **values, "currency": payment.currency}))
+    if settlement.payment.handle is not None and settlement.payment.handle.id:
+        alias = {"tenant": payment.tenant, "account": payment.account.name, "id": settlement.payment.handle.id}
+        writes.append(Insert("alias", {**alias, "payment": payment.id}, or_ignore=True))
+    if settlement.review is not None:
+        writes += _review(payment, settlement.review, now_us=now_us)
+    return replace(payment, events=no, head=head), writes
+
+
+def _open_before(settlement: Settlement) -> int:
+    """Return the open hold before the changes of a settlement."""
+    facts, changes = settlement.payment.facts, settlement.changes
+    return (facts.authorized - changes.get("authorized", 0)) - (
+        facts.captured - changes.get("captured", 0) + facts.released - changes.get("released", 0)
+    )
+
+
+def _review(payment: PaymentRecord, reason: str, *, now_us: int) -> list[Write]:
+    opened = {
+        "tenant": payment.tenant,
+        "id": wire_key("review", payment.id, reason),
+        "payment": payment.id,
+        "subject": payment.session_id or payment.intent_id,
+        "reason": reason,
+        "opened_us": now_us,
+    }
+    return [Insert("review", opened, or_ignore=True)]
+
+
+def _operations(case: Case, settled: list[Settlement]) -> list[Write]:
+    writes: list[Write] = []
+    for settlement in settled:
+        before = case.operation(settlement.operation.id)
+        values = operation_values(settlement.operation)
+        key = {name: values.pop(name) for name in ("tenant", "id")}
+        guard = {} if before is None else {"state": before.state.value, "attempts": before.attempts}
+        writes.append(Update("operation", key, values, guard))
+    return writes
+
+
+def update_session(before: SessionRecord, after: SessionRecord, *, now_us: int) -> Update:
+    """Return the guarded update of a session, one version on."""
+    later = replace(after, version=before.version + 1)
+    later = later.changed(updated_at=instant(now_us))
+    values = session_values(later, now_us=now_us)
+    key = {name: values.pop(name) for name in ("tenant", "id")}
+    return Update("session", key, values, {"version": before.version})
+
+
+def _session_after(
+    case: Case, settled: list[Settlement], lesson: Lesson, *, now_us: int
+) -> tuple[SessionRecord | None, list[Write]]:
+    """Let the outcome of an AUTHORIZE decide a session that waits for it."""
+    record = case.session
+    authorize = next((s.operation for s in settled if s.operation.kind is OperationKind.AUTHORIZE), None)
+    if record is None or authorize is None or record.session.admission is not Admission.WAIT:
+        return record, []
+    if authorize.payment_id != case.snapshot.payment.id or record.session.status is not SessionStatus.WAITING:
+        return record, []
+    decided = _decide(record, authorize.outcome, lesson)
+    if decided is None:
+        return record, []
+    writes: list[Write] = [update_session(record, decided, now_us=now_us)]
+    writes += announce(replace(case, session=decided), "admission_changed", {}, now_us=now_us)
+    return replace(decided, version=record.version + 1), writes
+
+
+def _decide(record: SessionRecord, outcome: Outcome | None, lesson: Lesson) -> SessionRecord | None:
+    match outcome:
+        case Succeeded():
+            if outcome.amount.amount <= 0:
+                return _denied(record, "nothing_was_held")
+            ready = record.changed(status=SessionStatus.READY, admission=Admission.ALLOW)
+            return replace(ready, wake_us=record.wake_us)
+        case Declined() | Failed():
+            if lesson.failover and may_try_elsewhere(outcome.reason):
+                return None
+            return _denied(record, outcome.reason.value)
+        case Pending() | ActionRequired() | Unknown() | None:
+            return None
+
+
+def _denied(record: SessionRecord, denial: str) -> SessionRecord:
+    return replace(record.changed(admission=Admission.DENY, denial=denial), wake_us=None)

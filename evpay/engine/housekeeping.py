@@ -1,0 +1,196 @@
+"""One pass over everything that is due: evidence, operations, holds, sessions. Timers are rows, never tasks."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+from typing import Final, TypeVar
+
+from evpay.engine.announcing import announce
+from evpay.engine.case import Case, next_step, wake_us
+from evpay.engine.conclusion import update_session
+from evpay.engine.context import Context
+from evpay.engine.drafts import update_payment
+from evpay.engine.ending import Ender
+from evpay.engine.inbox import Inbox
+from evpay.engine.metering import Meterer, step_minor, stop_requested
+from evpay.engine.recovery import Recoverer
+from evpay.engine.runner import Runner
+from evpay.engine.tracking import Tracker, expose
+from evpay.env import instant
+from evpay.errors import EvpayError
+from evpay.model import FrozenModel
+from evpay.payments.records import PaymentRecord
+from evpay.sessions.model import Admission, SessionStatus
+from evpay.store import reads
+from evpay.store.commit import Commit, CommitRefused, GuardMissed, Write
+
+__all__ = ["Housekeeper", "Recovery"]
+
+T = TypeVar("T")
+
+_AT_ONCE: Final = 64
+_SECOND: Final = 1_000_000
+_MOST_S: Final = 5.0
+_log = logging.getLogger("evpay.engine")
+
+
+class Recovery(FrozenModel):
+    """What one pass did, by count."""
+
+    evidence_applied: int = 0
+    operations_settled: int = 0
+    operations_open: int = 0
+    payments_looked_at: int = 0
+    sessions_looked_at: int = 0
+    failed: int = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there was nothing to do."""
+        return not any(self.model_dump().values())
+
+
+class Housekeeper:
+    """Looks after what is due."""
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        runner: Runner,
+        tracker: Tracker,
+        recoverer: Recoverer,
+        inbox: Inbox,
+        meterer: Meterer,
+        ender: Ender,
+    ) -> None:
+        self._context = context
+        self._runner = runner
+        self._tracker = tracker
+        self._recoverer = recoverer
+        self._inbox = inbox
+        self._meterer = meterer
+        self._ender = ender
+
+    async def run(self) -> None:
+        """Do passes for ever, each when something is due, at least every few seconds."""
+        while True:
+            try:
+                await self.recover()
+            except EvpayError as error:
+                _log.warning("a recovery pass failed: %s", error.message)
+            due = await self._context.store.read(reads.next_due)
+            wait = _MOST_S if due is None else (due - self._context.env.now_us()) / _SECOND
+            await self._context.env.sleep(min(max(wait, 0.05), _MOST_S))
+
+    async def recover(self) -> Recovery:
+        """Do one pass."""
+        now_us = self._context.env.now_us()
+        evidence = await self._inbox.apply_due()
+        operations = await self._context.store.read(lambda c: reads.due_operations(c, now_us=now_us))
+        settled, failed = await self._each(operations, lambda due: self._recoverer.recover(*due))
+        payments = await self._context.store.read(lambda c: reads.due_payments(c, now_us=now_us))
+        _, failed_payments = await self._each(payments, lambda due: self._payment(*due))
+        sessions = await self._context.store.read(lambda c: reads.due_sessions(c, now_us=now_us))
+        _, failed_sessions = await self._each(sessions, lambda due: self._session(*due))
+        return Recovery(
+            evidence_applied=evidence,
+            operations_settled=sum(settled),
+            operations_open=len(settled) - sum(settled),
+            payments_looked_at=len(payments),
+            sessions_looked_at=len(sessions),
+            failed=failed + failed_payments + failed_sessions,
+        )
+
+    async def _each(self, due: Iterable[T], work: Callable[[T], Awaitable[bool]]) -> tuple[list[bool], int]:
+        """Work on everything due, so many at once; one that fails does not stop the others."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(item: T) -> bool | None:
+            async with gate:
+                try:
+                    return await work(item)
+                except (EvpayError, CommitRefused) as error:
+                    _log.warning("recovery of %s failed: %s", item, error)
+                    return None
+
+        results = await asyncio.gather(*(one(item) for item in due))
+        done = [result for result in results if result is not None]
+        return done, len(results) - len(done)
+
+    async def _payment(self, tenant: str, intent_id: str, payment_id: str) -> bool:
+        """Do what must be done at a payment, or heed the deadline of its hold."""
+        await self._runner.drive(tenant, intent_id)
+        case = await self._context.case(tenant, intent_id)
+        payment = case.payment(payment_id)
+        now_us = self._context.env.now_us()
+        if payment.wake_us is None or payment.wake_us > now_us:
+            return True
+        capabilities = self._context.provider(payment).capabilities
+        writes: list[Write] = []
+        if next_step(case, payment, capabilities) is None and payment.facts.open_hold > 0:
+            if capabilities.look_up and payment.expires_us is not None and payment.expires_us <= now_us:
+                await self._recoverer.look(case, self._context.provider(payment), payment_id=payment_id)
+                case = await self._context.case(tenant, intent_id)
+                payment = case.payment(payment_id)
+            writes = await self._deadline(case, payment, now_us=now_us)
+        wake = wake_us(case, payment, capabilities, now_us=now_us)
+        if wake is not None and wake <= now_us:
+            wake = now_us + 60 * _SECOND  # somebody else is at it, or it has to wait its turn
+        after = replace(payment, wake_us=wake, updated_us=now_us)
+        try:
+            await self._context.store.commit(Commit((update_payment(payment, after), *writes)))
+        except GuardMissed:
+            return False
+        self._context.notify()
+        return True
+
+    async def _deadline(self, case: Case, payment: PaymentRecord, *, now_us: int) -> list[Write]:
+        """Tell the host that a hold is about to expire: an open session should stop, and a person should know."""
+        if payment.facts.open_hold <= 0 or payment.expires_us is None:
+            return []
+        problem = {
+            "code": "hold_expires",
+            "subject": payment.session_id or payment.intent_id,
+            "message": (
+                f"The hold at {payment.account.name!r} expires at {instant(payment.expires_us).isoformat()} with "
+                f"{payment.facts.open_hold} minor units open. Finish the session, or capture what is due."
+            ),
+        }
+        writes = announce(case, "attention_needed", {"problem": problem}, now_us=now_us)
+        if case.session is not None and case.session.session.status is SessionStatus.READY:
+            followed = await self._tracker.follow(case.tenant, case.session.session.id)
+            exposure, _ = expose(followed, case, step_minor=step_minor(self._context, case), now_us=now_us)
+            asked = exposure.model_copy(update={"decision": "stop", "reason": "hold_expires"})
+            writes += stop_requested(case, asked, now_us=now_us)
+        return writes
+
+    async def _session(self, tenant: str, session_id: str) -> bool:
+        """Heed a session's timer: deny who waited too long, issue a receipt that is missing, watch the hold."""
+        followed = await self._tracker.follow(tenant, session_id)
+        record = followed.record
+        status = record.session.status
+        if status is SessionStatus.FINISHED:
+            if record.session.receipt_number is None:
+                await self._runner.drive(tenant, record.session.intent_id or "")
+                await self._ender.receipt(tenant, session_id)
+            return True
+        if status is SessionStatus.READY:
+            await self._meterer.look_at(tenant, session_id)
+            return True
+        now_us = self._context.env.now_us()
+        case = await self._meterer.case_of(followed)
+        waiting = status is SessionStatus.WAITING and record.session.admission is Admission.WAIT
+        ended = record.changed(admission=Admission.DENY, denial="timed_out") if waiting else record
+        ended = replace(ended, wake_us=None)
+        writes: list[Write] = [update_session(record, ended, now_us=now_us)]
+        if waiting:
+            writes += announce(case, "admission_changed", {}, now_us=now_us)
+        try:
+            await self._context.store.commit(Commit(tuple(writes)))
+        except GuardMissed:
+            return False
+        self._context.notify()
+        await self._runner.drive(tenant, case.snapshot.intent.id)
+        return True

@@ -1,0 +1,434 @@
+"""How a session starts: the hold, its size, and which accounts are tried."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from evpay.engine.case import Case
+from evpay.engine.context import Context
+from evpay.engine.drafts import Draft, make_operation, operation_id
+from evpay.engine.recovery import Recoverer
+from evpay.engine.requests import reference_for
+from evpay.engine.runner import Runner
+from evpay.engine.tracking import Tracker, session_view
+from evpay.env import instant
+from evpay.errors import InvalidInput, NotFound, StoreConflict, UnsupportedOperation
+from evpay.ids import canonical_json, digest, wire_key
+from evpay.money import Money, from_minor, to_minor
+from evpay.payments.lifecycle import is_live
+from evpay.payments.method import MethodKind, PaymentMethod
+from evpay.payments.operation import OperationKind, OperationState
+from evpay.payments.outcome import Declined, Failed
+from evpay.payments.policy import Policy
+from evpay.payments.reasons import may_try_elsewhere
+from evpay.payments.records import IntentRecord, PaymentRecord
+from evpay.providers import AuthorizeRequest, Provider
+from evpay.sessions.model import Admission, Connector, Session, SessionStatus, Site
+from evpay.store import reads
+from evpay.store.commit import AlreadyThere, Commit, GuardMissed, Insert, Update, Write
+from evpay.store.rows import SessionRecord, intent_values, session_values
+from evpay.tariffs.compile import compile_tariff, require_chargeable
+from evpay.tariffs.forecast import hold_for
+from evpay.tariffs.model import Tariff
+from evpay.tariffs.policy import PricingPolicy
+
+__all__ = ["AuthorizeOrder", "Opener", "StartOrder", "hold_amount"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartOrder:
+    """What a host says when somebody wants to charge."""
+
+    tenant: str
+    session_id: str
+    tariff: Tariff
+    method: PaymentMethod
+    site: Site
+    connector: Connector | None
+    driver: str | None
+    return_url: str | None
+    limit: Money | None
+    save_method: bool
+    started_at: datetime
+    policy: Policy
+    extra: Mapping[str, JsonValue] = field(default_factory=dict)
+    actor: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """What tells one call from another, the method and the time of the call aside."""
+        return digest(
+            {
+                "tariff": self.tariff.hash,
+                "site": self.site.id,
+                "connector": self.connector.id if self.connector else None,
+                "driver": self.driver,
+                "limit": str(self.limit) if self.limit else None,
+                "extra": dict(self.extra),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizeOrder:
+    """What the payment level asks for: an amount to hold under the caller's key."""
+
+    tenant: str
+    key: str
+    amount: Money
+    method: PaymentMethod
+    return_url: str | None = None
+    via: str | None = None
+    descriptor: str | None = None
+    save_method: bool = False
+    extra: Mapping[str, JsonValue] = field(default_factory=dict)
+    deadline_s: float | None = None
+    session_id: str | None = None
+    actor: str | None = None
+
+    @property
+    def off_session(self) -> bool:
+        """Whether nobody is there to be asked; a terminal has asked already."""
+        return self.return_url is None and self.method.kind is not MethodKind.TERMINAL
+
+    @property
+    def digest(self) -> str:
+        """What tells one call under a key from another."""
+        return digest(
+            {
+                "amount": str(self.amount),
+                "method": self.method.model_dump(mode="json"),
+                "via": self.via,
+                "descriptor": self.descriptor,
+                "extra": dict(self.extra),
+            }
+        )
+
+
+def hold_amount(tariff: Tariff, policy: Policy, *, limit: Money | None, grows: bool, step_minor: int) -> Money:
+    """Return how much to hold at first: by policy, within the driver's limit, in the account's step.
+
+    Where a hold cannot grow, the whole limit is held at once.
+    """
+    currency = tariff.currency
+    fixed = policy.amount("hold", currency)
+    if fixed is None and not isinstance(policy.hold, str):
+        raise InvalidInput(
+            f"The policy's hold names no amount in {currency}, the currency of tariff {tariff.id!r}. "
+            f"Add one: hold = ['50 {currency}', ...].",
+            code="hold_currency_missing",
+            path="policy.hold",
+        )
+    if fixed is None:
+        fixed = hold_for(
+            compile_tariff(tariff, PricingPolicy.model_validate(dict(policy.pricing))),
+            energy_wh=policy.hold_energy_wh,
+            duration_s=policy.hold_duration_s,
+            idle_s=policy.hold_idle_s,
+            margin_percent=policy.hold_margin_percent,
+            step=policy.amount("hold_step", currency),
+            minimum=policy.amount("hold_min", currency),
+            maximum=policy.amount("hold_max", currency),
+            use_preauthorize_amount=policy.hold == "tariff",
+        ).amount
+    minor = to_minor(fixed)
+    if limit is not None:
+        minor = min(minor, to_minor(limit)) if grows else to_minor(limit)
+    return from_minor(-(-minor // step_minor) * step_minor, currency)
+
+
+class Opener:
+    """Starts sessions and authorizes payments."""
+
+    def __init__(self, context: Context, runner: Runner, tracker: Tracker, recoverer: Recoverer) -> None:
+        self._context = context
+        self._runner = runner
+        self._tracker = tracker
+        self._recoverer = recoverer
+
+    def candidates(self, order: AuthorizeOrder) -> list[Provider]:
+        """Return the accounts that may serve an order, in the order given.
+
+        Raises:
+            ConfigurationError: for an account that is not configured.
+            UnsupportedOperation: if none takes the currency, or none can charge without the driver there.
+        """
+        named = order.via or order.method.account
+        pool = [self._context.provider_named(named)] if named else list(self._context.providers.values())
+        currency = order.amount.currency.code
+        taking = [found for found in pool if found.capabilities.rule_for(currency) is not None]
+        if not taking:
+            names = ", ".join(found.account.name for found in pool) or "none is configured"
+            raise UnsupportedOperation(
+                f"No account takes {currency} (asked: {names}). Configure one that does, or use a tariff in another "
+                "currency.",
+                account=named or "",
+                verb="authorize",
+            )
+        able = [found for found in taking if found.capabilities.off_session or not order.off_session]
+        if not able:
+            raise UnsupportedOperation(
+                "No account can charge while the driver is away. Give return_url= so that the driver can be asked.",
+                account=taking[0].account.name,
+                verb="authorize",
+            )
+        return able
+
+    async def start(self, order: StartOrder) -> Case:
+        """Start a session, or return what the same call did before."""
+        require_chargeable(order.tariff, PricingPolicy.model_validate(dict(order.policy.pricing)))
+        _same_currency(order)
+        for _ in range(5):
+            known = await self._context.store.read(
+                lambda connection: reads.session(connection, tenant=order.tenant, session_id=order.session_id)
+            )
+            if known is not None:
+                return await self._again(order, known)
+            try:
+                return await self._first(order)
+            except (AlreadyThere, GuardMissed):
+                continue
+        raise StoreConflict(
+            f"Session {order.session_id!r} is being started by others over and over.",
+            key=order.session_id,
+            existing="session",
+        )
+
+    async def _first(self, order: StartOrder) -> Case:
+        intent_id = wire_key("intent", order.tenant, "session", order.session_id)
+        now_us = self._context.env.now_us()
+        asked = self._asked(order)
+        record = _session_record(order, intent_id, now_us=now_us)
+        tariff = {"tenant": order.tenant, "hash": order.tariff.hash, "body": order.tariff.model_dump_json()}
+        opening = Commit(
+            (
+                Insert("tariff", tariff, or_ignore=True),
+                Insert("session", session_values(record, now_us=now_us)),
+                _intent_row(asked, intent_id, now_us=now_us),
+            )
+        )
+        return await self._attempt_all(asked, intent_id, opening, first_attempt=1)
+
+    def _asked(self, order: StartOrder) -> AuthorizeOrder:
+        asked = AuthorizeOrder(
+            tenant=order.tenant,
+            key=f"session:{order.session_id}",
+            amount=from_minor(1, order.tariff.currency),
+            method=order.method,
+            return_url=order.return_url,
+            save_method=order.save_method,
+            extra=order.extra,
+            deadline_s=order.policy.answer_within_s,
+            session_id=order.session_id,
+            actor=order.actor,
+        )
+        provider = self.candidates(asked)[0]
+        rule = provider.capabilities.rule_for(order.tariff.currency)
+        amount = hold_amount(
+            order.tariff,
+            order.policy,
+            limit=order.limit,
+            grows=provider.capabilities.increment,
+            step_minor=rule.step_minor if rule else 1,
+        )
+        floor = from_minor(rule.minimum_minor if rule else 1, order.tariff.currency)
+        return replace(asked, amount=max(amount, floor))
+
+    async def authorize(self, order: AuthorizeOrder) -> Case:
+        """Authorize at the payment level, or return what the same call did before."""
+        if order.amount.amount <= 0:
+            raise InvalidInput(f"{order.amount} cannot be held. Hold more than zero.", code="amount_not_positive")
+        intent_id = wire_key("intent", order.tenant, "key", order.key)
+        for _ in range(5):
+            known = await self._context.store.read(
+                lambda connection: reads.intent_by_key(
+                    connection, tenant=order.tenant, key=order.key, live=self._context.live
+                )
+            )
+            if known is not None:
+                if known.intent.digest != order.digest:
+                    raise StoreConflict(
+                        f"Key {order.key!r} was used for another payment before. Use the same amount and method with "
+                        "it, or a new key.",
+                        key=order.key,
+                        existing=known.intent.id,
+                    )
+                return await self._settle_open(order.tenant, known.intent.id)
+            opening = Commit((_intent_row(order, intent_id, now_us=self._context.env.now_us()),))
+            try:
+                return await self._attempt_all(order, intent_id, opening, first_attempt=1)
+            except (AlreadyThere, GuardMissed):
+                continue
+        raise StoreConflict(f"Key {order.key!r} is being used by others over and over.", key=order.key, existing="")
+
+    async def _attempt_all(self, order: AuthorizeOrder, intent_id: str, opening: Commit, *, first_attempt: int) -> Case:
+        """Try the accounts in turn: the next only if the one before surely did nothing, and its reason allows it."""
+        providers = self.candidates(order)
+        for turn, provider in enumerate(providers):
+            draft = self._draft(order, intent_id, provider, attempt=first_attempt + turn)
+            draft = replace(draft, opening=opening if turn == 0 else Commit())
+            await self._runner.run(order.tenant, intent_id, draft, failover=turn + 1 < len(providers))
+            case = await self._context.case(order.tenant, intent_id)
+            outcome = case.authorize(draft.payment.id).outcome
+            if not isinstance(outcome, Declined | Failed) or not may_try_elsewhere(outcome.reason):
+                break
+        return case
+
+    def _draft(self, order: AuthorizeOrder, intent_id: str, provider: Provider, *, attempt: int) -> Draft:
+        now_us = self._context.env.now_us()
+        identity = operation_id(intent_id, "authorize", str(attempt))
+        payment = PaymentRecord(
+            tenant=order.tenant,
+            id=wire_key("payment", intent_id, str(attempt)),
+            intent_id=intent_id,
+            session_id=order.session_id,
+            attempt=attempt,
+            account=provider.account,
+            funding=provider.capabilities.funding,
+            currency=order.amount.currency.code,
+            reference=reference_for(identity),
+            created_us=now_us,
+            updated_us=now_us,
+        )
+        made = make_operation(
+            payment,
+            id=identity,
+            kind=OperationKind.AUTHORIZE,
+            amount=to_minor(order.amount),
+            request_of=lambda reference, key: AuthorizeRequest(
+                reference=reference,
+                idempotency_key=key,
+                amount=order.amount,
+                method=order.method,
+                descriptor=order.descriptor,
+                return_url=order.return_url,
+                off_session=order.off_session,
+                save_method=order.save_method,
+                extra=order.extra,
+            ),
+            now_us=now_us,
+            actor=order.actor,
+            first=True,
+        )
+        return Draft(payment=payment, operation=made, born=True, deadline_s=order.deadline_s)
+
+    async def _again(self, order: StartOrder, known: SessionRecord) -> Case:
+        """The same session once more: the present state, or a conflict; nothing is sent twice."""
+        if known.digest != order.digest:
+            raise StoreConflict(
+                f"Session {order.session_id!r} was started before with another tariff, site, driver or limit. "
+                "Use a new session id for a new session.",
+                key=order.session_id,
+                existing=order.session_id,
+            )
+        intent_id = known.session.intent_id
+        if intent_id is None:
+            raise NotFound("payment intent", order.session_id)
+        case = await self._context.case(order.tenant, intent_id)
+        same = PaymentMethod.model_validate_json(case.snapshot.intent.method) == order.method
+        if same or known.session.status in (SessionStatus.FINISHED, SessionStatus.CANCELLED):
+            return await self._settle_open(order.tenant, intent_id)
+        return await self._another_method(order, known, await self._settle_open(order.tenant, intent_id))
+
+    async def _settle_open(self, tenant: str, intent_id: str) -> Case:
+        """Wait for, or look up, an authorization that is not settled."""
+        case = await self._context.case(tenant, intent_id)
+        authorize = case.authorize(case.snapshot.payment.id)
+        if authorize.state is OperationState.SUBMITTING:
+            case = await self._runner.join(tenant, intent_id, authorize.id, within_s=self._context.deadline_s)
+            authorize = case.authorize(case.snapshot.payment.id)
+        if authorize.state in (OperationState.UNKNOWN, OperationState.PENDING):
+            await self._recoverer.resolve(tenant, intent_id, authorize.id)
+            case = await self._context.case(tenant, intent_id)
+        return case
+
+    async def _another_method(self, order: StartOrder, known: SessionRecord, case: Case) -> Case:
+        payment = case.snapshot.payment
+        if is_live(payment, case.snapshot.of(payment.id)):
+            raise StoreConflict(
+                f"Session {order.session_id!r} has a hold with another method. Cancel it first, or go on with it.",
+                key=order.session_id,
+                existing=case.snapshot.intent.id,
+            )
+        now_us = self._context.env.now_us()
+        asked = self._asked(order)
+        waiting = known.changed(
+            status=SessionStatus.WAITING, admission=Admission.WAIT, denial=None, updated_at=instant(now_us)
+        )
+        waiting = replace(waiting, wake_us=now_us + order.policy.start_within_s * 1_000_000, version=known.version + 1)
+        values = session_values(waiting, now_us=now_us)
+        key = {name: values.pop(name) for name in ("tenant", "id")}
+        intent = case.snapshot.intent
+        opening = Commit(
+            (
+                Update("session", key, values, {"version": known.version}),
+                Update(
+                    "intent",
+                    {"tenant": intent.tenant, "id": intent.id},
+                    {
+                        "method": order.method.model_dump_json(),
+                        "digest": asked.digest,
+                        "version": intent.version + 1,
+                        "updated_us": now_us,
+                    },
+                    {"version": intent.version},
+                ),
+            )
+        )
+        return await self._attempt_all(asked, intent.id, opening, first_attempt=payment.attempt + 1)
+
+    async def view(self, case: Case) -> Session:
+        """Return the session of a case as the face shows it."""
+        if case.session is None:
+            raise NotFound("session", case.snapshot.intent.key)
+        session = case.session.session
+        return session_view(await self._tracker.follow(session.tenant, session.id))
+
+
+def _same_currency(order: StartOrder) -> None:
+    if order.limit is not None and order.limit.currency.code != order.tariff.currency:
+        raise InvalidInput(
+            f"The limit is {order.limit}, the tariff {order.tariff.id!r} is in {order.tariff.currency}: evpay never "
+            "converts currencies. Give the limit in the tariff's currency.",
+            code="currency_mismatch",
+            path="limit",
+        )
+
+
+def _session_record(order: StartOrder, intent_id: str, *, now_us: int) -> SessionRecord:
+    now = instant(now_us)
+    session = Session(
+        id=order.session_id,
+        tenant=order.tenant,
+        status=SessionStatus.WAITING,
+        admission=Admission.WAIT,
+        driver=order.driver,
+        site=order.site,
+        connector=order.connector,
+        tariff_id=order.tariff.id,
+        tariff_hash=order.tariff.hash,
+        intent_id=intent_id,
+        limit=order.limit,
+        started_at=order.started_at,
+        created_at=now,
+        updated_at=now,
+    )
+    waits_us = now_us + order.policy.start_within_s * 1_000_000
+    return SessionRecord(session=session, policy=order.policy, digest=order.digest, wake_us=waits_us)
+
+
+def _intent_row(order: AuthorizeOrder, intent_id: str, *, now_us: int) -> Write:
+    intent = IntentRecord(
+        tenant=order.tenant,
+        id=intent_id,
+        key=order.key,
+        digest=order.digest,
+        session_id=order.session_id,
+        method=order.method.model_dump_json(),
+        body=canonical_json({}),
+        created_us=now_us,
+        updated_us=now_us,
+    )
+    return Insert("intent", intent_values(intent))

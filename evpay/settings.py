@@ -1,0 +1,165 @@
+"""Settings from one TOML file and the environment; nothing is searched for, and secrets are never written in the file.
+
+The first wins: arguments in code, environment (`EVPAY_STORE`, `EVPAY_PROVIDERS__STRIPE_EU__API_KEY`,
+`EVPAY_POLICY__HOLD`), the file, defaults.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from evpay.errors import ConfigurationError, InvalidInput
+from evpay.payments.policy import Policy
+from evpay.providers import Provider
+from evpay.providers.registry import build
+from evpay.receipts.model import Seller
+from evpay.sessions.model import Site
+
+__all__ = ["Settings"]
+
+_SECRET: Final = re.compile(r"key|secret|password|token", re.IGNORECASE)
+_MAX_FILE_BYTES: Final = 1_000_000
+
+
+class Settings(BaseSettings):
+    """What `EvPay.open` needs.
+
+    `providers` maps an account's name to its options; `use` names the adapter, the rest are its settings.
+    Secrets are written `"env:NAME"` or `"file:/path"`.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="EVPAY_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        hide_input_in_errors=True,
+        nested_model_default_partial_update=True,
+    )
+
+    store: str = Field(default="sqlite:///evpay.db", repr=False)
+    providers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict, repr=False)
+    policy: Mapping[str, Any] = Field(default_factory=dict)
+    sites: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    sellers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
+    call_deadline_s: float = Field(default=30, gt=0, le=120)
+    lease_s: float = Field(default=60, gt=0, le=3600)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Let the environment win over the file, whose content comes in as arguments; no other source is read."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, **given: Any) -> Self:
+        """Read a file (None: no file) and the environment.
+
+        Raises:
+            ConfigurationError: naming the file, or the path of the setting at fault.
+        """
+        document = {} if path is None else _read(Path(path))
+        try:
+            loaded = cls(**document)
+            return loaded.model_copy(update=given) if given else loaded
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise ConfigurationError(f"{first['msg']}.", path=place or None) from None
+
+    def built_providers(self) -> tuple[Provider, ...]:
+        """Return an adapter for every account, in the order of the file."""
+        return tuple(self._built(name, options) for name, options in self.providers.items())
+
+    def _built(self, name: str, options: Mapping[str, Any]) -> Provider:
+        path = f"providers.{name}"
+        use = options.get("use")
+        if not isinstance(use, str):
+            raise ConfigurationError("says not which adapter it is: add use = 'stripe'.", path=f"{path}.use")
+        rest = {key: _revealed(value, f"{path}.{key}") for key, value in options.items() if key != "use"}
+        return build(use, name, rest)
+
+    def built_policy(self) -> Policy:
+        """Return the default policy."""
+        policy: Policy = _built(Policy, self.policy, "policy")
+        return policy
+
+    def built_sites(self) -> dict[str, Site]:
+        """Return the sites by id."""
+        return {name: _built(Site, {"id": name, **fields}, f"sites.{name}") for name, fields in self.sites.items()}
+
+    def built_sellers(self) -> dict[str, Seller]:
+        """Return the sellers by id."""
+        return {
+            name: _built(Seller, {"id": name, **fields}, f"sellers.{name}") for name, fields in self.sellers.items()
+        }
+
+
+def _built(model: type[Any], fields: Mapping[str, Any], path: str) -> Any:
+    try:
+        return model(**fields)
+    except InvalidInput as error:
+        raise ConfigurationError(error.message, path=path) from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise ConfigurationError(f"{str(path)!r} is too big to be a settings file.")
+        document = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=_refuse_float)
+    except OSError as error:
+        raise ConfigurationError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{str(path)!r} is not TOML: {error}.") from error
+    _refuse_literal_secrets(document.get("providers"), "providers")
+    return document
+
+
+def _refuse_float(text: str) -> object:
+    return text  # amounts are read as text, so that none ever is a float
+
+
+def _refuse_literal_secrets(value: object, path: str) -> None:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            _refuse_literal_secrets(inner, f"{path}.{name}")
+    elif isinstance(value, str) and _SECRET.search(path.rpartition(".")[2]) and not _is_reference(value):
+        raise ConfigurationError(
+            "is a secret written into the file. Write 'env:NAME' or 'file:/path' instead.", path=path
+        )
+
+
+def _is_reference(value: str) -> bool:
+    return value.startswith(("env:", "file:"))
+
+
+def _revealed(value: Any, path: str) -> Any:
+    if isinstance(value, list | tuple):
+        return [_revealed(item, path) for item in value]
+    if not isinstance(value, str) or not _is_reference(value):
+        return value
+    kind, _, name = value.partition(":")
+    if kind == "env":
+        found = os.environ.get(name)
+        if found is None:
+            raise ConfigurationError(f"names the environment variable {name!r}, which is not set.", path=path)
+        return found
+    try:
+        return Path(name).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigurationError(
+            f"names the file {name!r}, which cannot be read: {error.strerror}.", path=path
+        ) from error

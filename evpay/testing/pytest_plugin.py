@@ -1,0 +1,1 @@
+"""The pytest fixture of `simulate()`, found by pytest wherever evpay is installed."""
