@@ -85,6 +85,12 @@ def test_decimals_do_not_depend_on_the_ambient_context():
         assert ticks_from_units(Decimal("1234.56789012"))[0] == 4_444_444_404_432
 
 
+def test_decimals_are_exact_where_a_decimal_is():
+    """Powers of two in the denominator need as many digits as they have; none is cut off."""
+    assert Fraction(decimal_of(Fraction(1, 2**80))) == Fraction(1, 2**80)
+    assert str(decimal_of(Fraction(1, 3)))[:42] == "0." + "3" * 40
+
+
 def test_zero_with_an_absurd_exponent_is_zero():
     """0E+999999 must not print a million zeros."""
     assert plain_text(exact_decimal(Decimal("0E+999999"))) == "0"

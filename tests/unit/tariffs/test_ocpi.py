@@ -142,9 +142,31 @@ def test_each_ignored_dimension_is_noted_once():
 def test_periods_are_put_in_order():
     """The step falls to the last component used, so order matters."""
     record = cdr(("ENERGY", 1), period={"start_date_time": "2026-03-02T11:00:00Z"})
-    record["charging_periods"].append({"start_date_time": START, "dimensions": []})
+    record["charging_periods"][0]["tariff_id"] = "dear"
+    record["charging_periods"].append(
+        {"start_date_time": START, "tariff_id": "cheap", "dimensions": [{"type": "ENERGY", "volume": 1}]}
+    )
+    stepped = {"step_size": 10_000}
+    cost = price_cdr(record, [priced("cheap", 1, **stepped), priced("dear", 2, **stepped)])
 
-    assert codes(price_cdr(record, tariff())) == ["periods_out_of_order"]
+    assert codes(cost) == ["periods_out_of_order"]
+    assert totals(cost) == ["19.00", "19.00"]
+
+
+def test_nothing_used_is_not_the_last_use():
+    """A period of zero at another price leaves the step with the price that was used."""
+    record = cdr(("ENERGY", 2), period={"tariff_id": "cheap"})
+    record["charging_periods"].append(
+        {"start_date_time": END, "tariff_id": "dear", "dimensions": [{"type": "ENERGY", "volume": 0}]}
+    )
+    stepped = {"step_size": 10_000}
+
+    assert totals(price_cdr(record, [priced("cheap", 1, **stepped), priced("dear", 2, **stepped)])) == ["10.00"] * 2
+
+
+def test_energy_fed_back_in_total_is_not_rounded():
+    """Steps round up what is bought; no rule rounds what is sold."""
+    assert totals(price_cdr(cdr(("ENERGY", Decimal("-2.5"))), priced("T", 1, step_size=1000))) == ["-2.50", "-2.50"]
 
 
 def test_record_without_periods_costs_the_least_price():
@@ -177,8 +199,8 @@ def test_expired_reservation_of_nothing_is_noted():
 # --- choice ------------------------------------------------------------------------------------------------------
 
 
-def priced(name, price, **more):
-    return tariff(id=name, component={"price": price}, **more)
+def priced(name, price, step_size=1, **more):
+    return tariff(id=name, component={"price": price, "step_size": step_size}, **more)
 
 
 @pytest.mark.parametrize(
