@@ -15,6 +15,7 @@ DECLINE_REASONS: Final[Mapping[str, Reason]] = {
     "authentication_required": Reason.AUTHENTICATION_REQUIRED,
     "call_issuer": Reason.DO_NOT_HONOR,
     "card_decline_rate_limit_exceeded": Reason.LIMIT_EXCEEDED,
+    "card_declined": Reason.DO_NOT_HONOR,
     "card_not_supported": Reason.NOT_PERMITTED,
     "card_velocity_exceeded": Reason.LIMIT_EXCEEDED,
     "currency_not_supported": Reason.CURRENCY_NOT_SUPPORTED,
@@ -46,6 +47,7 @@ DECLINE_REASONS: Final[Mapping[str, Reason]] = {
     "not_permitted": Reason.NOT_PERMITTED,
     "offline_pin_required": Reason.AUTHENTICATION_REQUIRED,
     "online_or_offline_pin_required": Reason.AUTHENTICATION_REQUIRED,
+    "payment_intent_action_required": Reason.AUTHENTICATION_REQUIRED,
     "payment_intent_authentication_failure": Reason.AUTHENTICATION_FAILED,
     "payment_intent_payment_attempt_expired": Reason.APPROVAL_EXPIRED,
     "payment_method_customer_decline": Reason.CANCELLED_BY_DRIVER,
@@ -163,8 +165,7 @@ REFUND_FAILURES: Final[Mapping[str, Reason]] = {
 def decline(error: Mapping[str, Any], *, payment_id: str | None = None) -> Declined:
     """Read a card error, as an answer or as an intent's `last_payment_error` carries it."""
     code = error.get("decline_code") or error.get("code")
-    reason = DECLINE_REASONS.get(str(code), DECLINE_REASONS.get(str(error.get("code")), Reason.OTHER))
-    return Declined(reason=reason, code=code and str(code), id=payment_id)
+    return Declined(reason=DECLINE_REASONS.get(str(code), Reason.OTHER), code=code and str(code), id=payment_id)
 
 
 def _error_of(body: object) -> Mapping[str, Any]:
@@ -184,7 +185,8 @@ def _refusal(error: Mapping[str, Any], *, kind: OperationKind | None) -> Failed 
         text = "refused without a code, perhaps because it was done before"
         return Unknown(detail=text) if kind in _REPEATABLE else Failed(reason=Reason.INVALID_REQUEST)
     missing_method = code == "resource_missing" and error.get("param") in METHOD_PARAMS
-    reason = Reason.INVALID_METHOD if missing_method else ERROR_REASONS.get(code, Reason.OTHER)
+    known = ERROR_REASONS.get(code, DECLINE_REASONS.get(code, Reason.OTHER))
+    reason = Reason.INVALID_METHOD if missing_method else known
     return Failed(reason=reason, code=str(code), id=_payment_id(error))
 
 

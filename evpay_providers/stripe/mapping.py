@@ -254,8 +254,7 @@ def _held(intent: Answer, *, off_session: bool, account: str) -> Outcome:
     )
 
 
-def _waiting(intent: Answer, *, off_session: bool, account: str) -> Outcome:
-    del account
+def _waiting(intent: Answer, *, off_session: bool, **_: str) -> Outcome:
     if off_session:
         return Declined(reason=Reason.AUTHENTICATION_REQUIRED, code="requires_action", id=intent["id"])
     step = intent.get("next_action") or {}
@@ -264,8 +263,7 @@ def _waiting(intent: Answer, *, off_session: bool, account: str) -> Outcome:
     return ActionRequired(action=action, id=intent["id"], handle=handle_of(intent))
 
 
-def _refused(intent: Answer, *, off_session: bool, account: str) -> Outcome:
-    del off_session, account
+def _refused(intent: Answer, **_: bool | str) -> Outcome:
     error = intent.get("last_payment_error")
     if not isinstance(error, dict):
         return Unknown(detail="requires_payment_method without an error")
@@ -279,8 +277,7 @@ def _cancelled(intent: Answer, *, off_session: bool, account: str) -> Outcome:
     return Declined(reason=CANCELLATIONS.get(str(code), Reason.OTHER), code=code or "canceled", id=intent["id"])
 
 
-def _processing(intent: Answer, *, off_session: bool, account: str) -> Outcome:
-    del off_session, account
+def _processing(intent: Answer, **_: bool | str) -> Outcome:
     return Pending(id=intent["id"], handle=handle_of(intent))
 
 

@@ -1,0 +1,187 @@
+"""What a look-up tells, and what settlements say."""
+
+from datetime import date
+
+import pytest
+
+from evpay.money import Money
+from evpay.providers import Declined, MoneyFacts, OperationKind, Pending, SettlementsRequest
+from evpay_providers.stripe.evidence import next_cursor, observation, settlement_line, settlement_params
+from tests.providers.stripe import answers
+
+
+def look(intent, *refunds):
+    return observation(intent, refunds=refunds, payment_reference="p1", account="stripe")
+
+
+def kinds(seen):
+    return [(report.kind.value, report.reference) for report in seen.reports]
+
+
+def test_hold_is_reported_under_our_reference():
+    """The AUTHORIZE and the totals."""
+    seen = look(answers.intent())
+
+    assert (seen.payment_reference, seen.payment_id, seen.event_id) == ("p1", "pi_1", None)
+    assert kinds(seen) == [("authorize", "p1")]
+    assert seen.totals == MoneyFacts(currency="USD", authorized=2900)
+
+
+def test_increments_and_captures_are_told_by_their_tags():
+    """Once incremented, the AUTHORIZE is left out: only the new total is known."""
+    tags = {"evpay_reference": "p1", "evpay_r2": "increment 2900", "evpay_r3": "capture 1000", "shop": "1"}
+
+    seen = look(answers.captured(1000, metadata=tags))
+
+    assert kinds(seen) == [("increment", "r2"), ("capture", "r3")]
+    assert [report.outcome.amount for report in seen.reports] == [Money("29.00", "USD"), Money("10.00", "USD")]
+    assert seen.totals == MoneyFacts(currency="USD", authorized=2900, captured=1000, released=1900)
+
+
+@pytest.mark.parametrize("value", ["capture", "capture x", "capture -5", "refund 5", "", "capture 1 2"])
+def test_tag_that_is_not_ours_is_passed_over(value):
+    """Metadata can be edited by anybody in the dashboard."""
+    assert kinds(look(answers.captured(metadata={"evpay_r3": value}))) == [("authorize", "p1")]
+
+
+def test_refunds_are_told_apart():
+    """Ours by reference; a dashboard refund has none; a pending one is no total yet."""
+    theirs = answers.refund(id="re_2", amount=300, metadata={})
+    waiting = answers.refund(id="re_3", amount=100, status="pending", metadata={"evpay_reference": "r5"})
+
+    seen = look(answers.captured(), answers.refund(), theirs, waiting)
+
+    assert kinds(seen)[1:] == [("refund", "r1"), ("refund", None), ("refund", "r5")]
+    assert isinstance(seen.reports[3].outcome, Pending)
+    assert seen.totals.refunded == 1300
+
+
+def test_release_that_is_shown_as_a_refund_is_none():
+    """What never moved our balance was not refunded."""
+    release = answers.refund(metadata={}, balance_transaction=None)
+
+    seen = look(answers.captured(1900), release)
+
+    assert kinds(seen) == [("authorize", "p1")]
+    assert seen.totals.refunded == 0
+
+
+def test_expiry_is_the_processors_own_void():
+    """Nobody of ours asked for it."""
+    seen = look(answers.intent(status="canceled", cancellation_reason="automatic", amount_capturable=0))
+
+    assert kinds(seen) == [("authorize", "p1"), ("void", None)]
+    assert seen.totals == MoneyFacts(currency="USD", authorized=2900, released=2900)
+
+
+def test_our_void_is_told_by_the_totals():
+    """A cancellation carries no reference, so it is not claimed to be somebody else's."""
+    seen = look(answers.intent(status="canceled", amount_capturable=0))
+
+    assert kinds(seen) == [("authorize", "p1")]
+    assert seen.totals.released == 2900
+
+
+def test_payment_that_was_never_approved_held_nothing():
+    """Waiting and cancelled ones too."""
+    gone = look(answers.intent(status="canceled", cancellation_reason="abandoned", latest_charge=None))
+
+    assert isinstance(gone.reports[0].outcome, Declined)
+    assert gone.totals == MoneyFacts(currency="USD")
+
+
+def test_totals_are_complete_or_absent():
+    """Not beside a dispute, not without a charge to read, not from a server that keeps none."""
+    seen = [
+        look(answers.captured(charge={"disputed": True})),
+        look(answers.captured() | {"latest_charge": "ch_1"}),
+        look(answers.terse(status="succeeded")),
+    ]
+
+    assert [one.totals for one in seen] == [None, None, None]
+
+
+def test_terse_server_shows_only_our_refunds():
+    """It books a release as a refund."""
+    release = answers.refund(id="re_2", metadata={})
+
+    assert kinds(look(answers.terse(status="succeeded"), answers.refund(), release))[1:] == [("refund", "r1")]
+
+
+def entry(**fields):
+    return {
+        "id": "txn_1", "amount": 2900, "fee": 114, "net": 2786, "currency": "usd", "type": "charge",
+        "reporting_category": "charge", "available_on": 1_763_337_600,
+        "source": {"id": "ch_1", "object": "charge", "payment_intent": "pi_1", "metadata": {"evpay_reference": "p1"}},
+    } | fields  # fmt: skip
+
+
+def test_charge_is_a_capture_line():
+    """Gross, fee and net in the currency of the settlement."""
+    line = settlement_line(entry())
+
+    assert (line.id, line.kind, line.payment_id, line.effect_id) == ("txn_1", OperationKind.CAPTURE, "pi_1", "ch_1")
+    assert (line.gross, line.fee, line.net) == (Money("29.00", "USD"), Money("1.14", "USD"), Money("27.86", "USD"))
+    assert (line.settled_on, line.reference) == (date(2025, 11, 17), None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"type": "refund"}, OperationKind.REFUND),
+        ({"type": "payment"}, OperationKind.CAPTURE),
+        ({"type": "payment_refund"}, OperationKind.REFUND),
+        ({"type": "adjustment", "reporting_category": "dispute"}, OperationKind.CHARGEBACK),
+        ({"type": "payout", "reporting_category": "payout"}, None),
+        ({"type": "stripe_fee", "reporting_category": "fee"}, None),
+        ({"type": "of_the_future", "reporting_category": None}, None),
+    ],
+)
+def test_line_has_the_kind_of_its_type(fields, kind):
+    """A fee, a payout or something new has none."""
+    assert settlement_line(entry(**fields)).kind is kind
+
+
+def test_refund_line_names_the_operation():
+    """A refund carries its own reference."""
+    line = settlement_line(entry(source=answers.refund(), type="refund", amount=-1000))
+
+    assert (line.reference, line.payment_id, line.effect_id) == ("r1", "pi_1", "re_1")
+
+
+def test_line_without_source_names_nothing():
+    """Fees and payouts belong to no payment."""
+    line = settlement_line(entry(source=None, type="stripe_fee", reporting_category="fee"))
+
+    assert (line.payment_id, line.effect_id) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("cursor", "place"),
+    [(None, {}), ("txn_9:txn_5", {"starting_after": "txn_5"}), ("txn_9", {"ending_before": "txn_9"})],
+)
+def test_cursor_says_where_to_go_on(cursor, place):
+    """Back to the first day once, and then forward."""
+    params = settlement_params(SettlementsRequest(since=date(2026, 11, 1), cursor=cursor))
+
+    assert params == {"limit": 100, "created": {"gte": 1_793_491_200}, "expand": ["data.source"], **place}
+
+
+@pytest.mark.parametrize(
+    ("cursor", "ids", "more", "after"),
+    [
+        (None, [], False, None),
+        (None, ["txn_9", "txn_8"], False, "txn_9"),
+        (None, ["txn_9", "txn_8"], True, "txn_9:txn_8"),
+        ("txn_9:txn_8", ["txn_7"], True, "txn_9:txn_7"),
+        ("txn_9:txn_7", ["txn_6"], False, "txn_9"),
+        ("txn_9:txn_7", [], False, "txn_9"),
+        ("txn_9", ["txn_11", "txn_10"], True, "txn_11"),
+        ("txn_9", [], False, "txn_9"),
+    ],
+)
+def test_cursor_moves_over_every_line_once(cursor, ids, more, after):
+    """An empty page keeps its place."""
+    page = {"data": [{"id": line_id} for line_id in ids], "has_more": more}
+
+    assert next_cursor(page, cursor=cursor) == after
