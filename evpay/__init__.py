@@ -11,7 +11,7 @@ from evpay.client import EvPay, Start
 from evpay.events import Problem
 from evpay.ids import derive_id
 from evpay.money import Money
-from evpay.payments.account import Account, Funding
+from evpay.payments.account import Funding
 from evpay.payments.debt import Debt
 from evpay.payments.exposure import Decision, Exposure
 from evpay.payments.facts import MoneyFacts
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "Account",
     "ActionRequired",
     "Admission",
     "Advice",

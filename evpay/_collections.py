@@ -41,7 +41,7 @@ class Payments:
         Raises:
             StoreConflict: the key was used with another amount or method; nothing was sent.
         """
-        from evpay.engine.opening import AuthorizeOrder  # noqa: PLC0415 - it brings the store
+        from evpay.engine.orders import AuthorizeOrder  # noqa: PLC0415 - it brings the store
 
         engine = await self._view.engine()
         order = AuthorizeOrder(

@@ -160,7 +160,7 @@ class EvPay:
             StoreConflict: the id was used with other content; nothing was sent.
             UnsupportedOperation: no account takes the currency, or none can charge while the driver is away.
         """
-        from evpay.engine.opening import StartOrder  # noqa: PLC0415 - it brings the store
+        from evpay.engine.orders import StartOrder  # noqa: PLC0415 - it brings the store
 
         engine = await self._engine()
         place = self._site(site)

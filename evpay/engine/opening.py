@@ -1,142 +1,34 @@
 """How a session starts: the hold, its size, and which accounts are tried."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-
-from pydantic import JsonValue
+from dataclasses import replace
 
 from evpay.engine.case import Case
 from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, make_operation, operation_id
+from evpay.engine.orders import AuthorizeOrder, StartOrder, hold_amount, intent_row, session_record
 from evpay.engine.recovery import Recoverer
 from evpay.engine.requests import reference_for
 from evpay.engine.runner import Runner
 from evpay.engine.tracking import Tracker, session_view
 from evpay.env import instant
 from evpay.errors import InvalidInput, NotFound, StoreConflict, UnsupportedOperation
-from evpay.ids import canonical_json, digest, wire_key
-from evpay.money import Money, from_minor, to_minor
+from evpay.ids import wire_key
+from evpay.money import from_minor, to_minor
 from evpay.payments.lifecycle import is_live
-from evpay.payments.method import MethodKind, PaymentMethod
+from evpay.payments.method import PaymentMethod
 from evpay.payments.operation import OperationKind, OperationState
 from evpay.payments.outcome import Declined, Failed
-from evpay.payments.policy import Policy
 from evpay.payments.reasons import may_try_elsewhere
-from evpay.payments.records import IntentRecord, PaymentRecord
+from evpay.payments.records import PaymentRecord
 from evpay.providers import AuthorizeRequest, Provider
-from evpay.sessions.model import Admission, Connector, Session, SessionStatus, Site
+from evpay.sessions.model import Admission, Session, SessionStatus
 from evpay.store import reads
-from evpay.store.commit import AlreadyThere, Commit, GuardMissed, Insert, Update, Write
-from evpay.store.rows import SessionRecord, intent_values, session_values
-from evpay.tariffs.compile import compile_tariff, require_chargeable
-from evpay.tariffs.forecast import hold_for
-from evpay.tariffs.model import Tariff
+from evpay.store.commit import AlreadyThere, Commit, GuardMissed, Insert, Update
+from evpay.store.rows import SessionRecord, session_values
+from evpay.tariffs.compile import require_chargeable
 from evpay.tariffs.policy import PricingPolicy
 
-__all__ = ["AuthorizeOrder", "Opener", "StartOrder", "hold_amount"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartOrder:
-    """What a host says when somebody wants to charge."""
-
-    tenant: str
-    session_id: str
-    tariff: Tariff
-    method: PaymentMethod
-    site: Site
-    connector: Connector | None
-    driver: str | None
-    return_url: str | None
-    limit: Money | None
-    save_method: bool
-    started_at: datetime
-    policy: Policy
-    extra: Mapping[str, JsonValue] = field(default_factory=dict)
-    actor: str | None = None
-
-    @property
-    def digest(self) -> str:
-        """What tells one call from another, the method and the time of the call aside."""
-        return digest(
-            {
-                "tariff": self.tariff.hash,
-                "site": self.site.id,
-                "connector": self.connector.id if self.connector else None,
-                "driver": self.driver,
-                "limit": str(self.limit) if self.limit else None,
-                "extra": dict(self.extra),
-            }
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuthorizeOrder:
-    """What the payment level asks for: an amount to hold under the caller's key."""
-
-    tenant: str
-    key: str
-    amount: Money
-    method: PaymentMethod
-    return_url: str | None = None
-    via: str | None = None
-    descriptor: str | None = None
-    save_method: bool = False
-    extra: Mapping[str, JsonValue] = field(default_factory=dict)
-    deadline_s: float | None = None
-    session_id: str | None = None
-    actor: str | None = None
-
-    @property
-    def off_session(self) -> bool:
-        """Whether nobody is there to be asked; a terminal has asked already."""
-        return self.return_url is None and self.method.kind is not MethodKind.TERMINAL
-
-    @property
-    def digest(self) -> str:
-        """What tells one call under a key from another."""
-        return digest(
-            {
-                "amount": str(self.amount),
-                "method": self.method.model_dump(mode="json"),
-                "via": self.via,
-                "descriptor": self.descriptor,
-                "extra": dict(self.extra),
-            }
-        )
-
-
-def hold_amount(tariff: Tariff, policy: Policy, *, limit: Money | None, grows: bool, step_minor: int) -> Money:
-    """Return how much to hold at first: by policy, within the driver's limit, in the account's step.
-
-    Where a hold cannot grow, the whole limit is held at once.
-    """
-    currency = tariff.currency
-    fixed = policy.amount("hold", currency)
-    if fixed is None and not isinstance(policy.hold, str):
-        raise InvalidInput(
-            f"The policy's hold names no amount in {currency}, the currency of tariff {tariff.id!r}. "
-            f"Add one: hold = ['50 {currency}', ...].",
-            code="hold_currency_missing",
-            path="policy.hold",
-        )
-    if fixed is None:
-        fixed = hold_for(
-            compile_tariff(tariff, PricingPolicy.model_validate(dict(policy.pricing))),
-            energy_wh=policy.hold_energy_wh,
-            duration_s=policy.hold_duration_s,
-            idle_s=policy.hold_idle_s,
-            margin_percent=policy.hold_margin_percent,
-            step=policy.amount("hold_step", currency),
-            minimum=policy.amount("hold_min", currency),
-            maximum=policy.amount("hold_max", currency),
-            use_preauthorize_amount=policy.hold == "tariff",
-        ).amount
-    minor = to_minor(fixed)
-    if limit is not None:
-        minor = min(minor, to_minor(limit)) if grows else to_minor(limit)
-    return from_minor(-(-minor // step_minor) * step_minor, currency)
+__all__ = ["Opener"]
 
 
 class Opener:
@@ -200,13 +92,13 @@ class Opener:
         intent_id = wire_key("intent", order.tenant, "session", order.session_id)
         now_us = self._context.env.now_us()
         asked = self._asked(order)
-        record = _session_record(order, intent_id, now_us=now_us)
+        record = session_record(order, intent_id, now_us=now_us)
         tariff = {"tenant": order.tenant, "hash": order.tariff.hash, "body": order.tariff.model_dump_json()}
         opening = Commit(
             (
                 Insert("tariff", tariff, or_ignore=True),
                 Insert("session", session_values(record, now_us=now_us)),
-                _intent_row(asked, intent_id, now_us=now_us),
+                intent_row(asked, intent_id, now_us=now_us),
             )
         )
         return await self._attempt_all(asked, intent_id, opening, first_attempt=1)
@@ -256,7 +148,7 @@ class Opener:
                         existing=known.intent.id,
                     )
                 return await self._settle_open(order.tenant, known.intent.id)
-            opening = Commit((_intent_row(order, intent_id, now_us=self._context.env.now_us()),))
+            opening = Commit((intent_row(order, intent_id, now_us=self._context.env.now_us()),))
             try:
                 return await self._attempt_all(order, intent_id, opening, first_attempt=1)
             except (AlreadyThere, GuardMissed):
@@ -395,40 +287,3 @@ def _same_currency(order: StartOrder) -> None:
             code="currency_mismatch",
             path="limit",
         )
-
-
-def _session_record(order: StartOrder, intent_id: str, *, now_us: int) -> SessionRecord:
-    now = instant(now_us)
-    session = Session(
-        id=order.session_id,
-        tenant=order.tenant,
-        status=SessionStatus.WAITING,
-        admission=Admission.WAIT,
-        driver=order.driver,
-        site=order.site,
-        connector=order.connector,
-        tariff_id=order.tariff.id,
-        tariff_hash=order.tariff.hash,
-        intent_id=intent_id,
-        limit=order.limit,
-        started_at=order.started_at,
-        created_at=now,
-        updated_at=now,
-    )
-    waits_us = now_us + order.policy.start_within_s * 1_000_000
-    return SessionRecord(session=session, policy=order.policy, digest=order.digest, wake_us=waits_us)
-
-
-def _intent_row(order: AuthorizeOrder, intent_id: str, *, now_us: int) -> Write:
-    intent = IntentRecord(
-        tenant=order.tenant,
-        id=intent_id,
-        key=order.key,
-        digest=order.digest,
-        session_id=order.session_id,
-        method=order.method.model_dump_json(),
-        body=canonical_json({}),
-        created_us=now_us,
-        updated_us=now_us,
-    )
-    return Insert("intent", intent_values(intent))
