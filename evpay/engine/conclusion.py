@@ -33,6 +33,7 @@ __all__ = ["Lesson", "conclude", "next_look_us", "update_session"]
 _OUTCOME: Final[TypeAdapter[Any]] = TypeAdapter(Outcome)
 _SECOND: Final = 1_000_000
 _MAX_ROUNDS: Final = 12
+_FIRST_LOOK_US: Final = 60 * _SECOND
 _DRIVEN: Final = frozenset({OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND})
 _AGES: Final = ((30, 5), (300, 60), (3_600, 300), (21_600, 3_600))  # younger than s: look again after s
 
@@ -142,6 +143,9 @@ def _rows(
     writes += _operations(case, settled)
     writes += debt_rows(after, now_us=now_us)
     writes += credit_note_rows(after, settled[0].operation, test=test, now_us=now_us)
+    for reason in (settlement.review for settlement in settled if settlement.review is not None):
+        problem = {"code": "review", "subject": payment.session_id or payment.intent_id, "message": reason}
+        writes += announce(after, "attention_needed", {"problem": problem}, now_us=now_us)
     writes += announce(after, "payment_changed", {"intent": case.snapshot.intent.id}, now_us=now_us)
     return Commit((*writes, *lesson.extra_writes))
 
@@ -244,7 +248,7 @@ def _session_after(
         return record, []
     if authorize.payment_id != case.snapshot.payment.id or record.session.status is not SessionStatus.WAITING:
         return record, []
-    decided = _decide(record, authorize.outcome, lesson)
+    decided = _decide(record, authorize.outcome, lesson, now_us=now_us)
     if decided is None:
         return record, []
     writes: list[Write] = [update_session(record, decided, now_us=now_us)]
@@ -252,13 +256,13 @@ def _session_after(
     return replace(decided, version=record.version + 1), writes
 
 
-def _decide(record: SessionRecord, outcome: Outcome | None, lesson: Lesson) -> SessionRecord | None:
+def _decide(record: SessionRecord, outcome: Outcome | None, lesson: Lesson, *, now_us: int) -> SessionRecord | None:
     match outcome:
         case Succeeded():
             if outcome.amount.amount <= 0:
                 return _denied(record, "nothing_was_held")
             ready = record.changed(status=SessionStatus.READY, admission=Admission.ALLOW)
-            return replace(ready, wake_us=record.wake_us)
+            return replace(ready, wake_us=now_us + _FIRST_LOOK_US)
         case Declined() | Failed():
             if lesson.failover and may_try_elsewhere(outcome.reason):
                 return None

@@ -133,7 +133,8 @@ def _claimed(payment: PaymentRecord, *, worker: str, lease_us: int, now_us: int)
 def reserve_rows(draft: Draft, *, worker: str, lease_us: int, now_us: int, submit: bool) -> Commit:
     """Return the rows that make an intent to act durable, before anything is sent.
 
-    With `submit` the operation is on its way from here on; otherwise it waits, RESERVED, for another one.
+    With `submit` the operation is on its way from here on; otherwise it waits, RESERVED, for another one, whose
+    conclusion wakes the payment.
     """
     claimed = _claimed(draft.payment, worker=worker, lease_us=lease_us, now_us=now_us)
     counted = replace(claimed, operations=draft.operation.no)
@@ -143,7 +144,7 @@ def reserve_rows(draft: Draft, *, worker: str, lease_us: int, now_us: int, submi
         state=state,
         attempts=1 if submit else 0,
         first_sent_us=now_us if submit else None,
-        next_us=lease_us if submit else now_us,
+        next_us=lease_us if submit else None,
     )
     payment_row = Insert("payment", payment_values(counted)) if draft.born else update_payment(draft.payment, counted)
     return draft.opening + Commit((payment_row, Insert("operation", operation_values(operation))))

@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _AT_ONCE: Final = 64
 _SECOND: Final = 1_000_000
+_LEAST_S: Final = 0.1
 _MOST_S: Final = 5.0
 _log = logging.getLogger("evpay.engine")
 
@@ -76,13 +77,18 @@ class Housekeeper:
     async def run(self) -> None:
         """Do passes for ever, each when something is due, at least every few seconds."""
         while True:
+            due: int | None = None
             try:
                 await self.recover()
+                due = await self._context.store.read(reads.next_due)
             except EvpayError as error:
                 _log.warning("a recovery pass failed: %s", error.message)
-            due = await self._context.store.read(reads.next_due)
-            wait = _MOST_S if due is None else (due - self._context.env.now_us()) / _SECOND
-            await self._context.env.sleep(min(max(wait, 0.05), _MOST_S))
+            await self._context.env.sleep(self._pause_s(due))
+
+    def _pause_s(self, due_us: int | None) -> float:
+        """Return how long to rest; what is due even after a pass cannot be done now, and haste would not help."""
+        wait_s = _MOST_S if due_us is None else (due_us - self._context.env.now_us()) / _SECOND
+        return min(max(wait_s, _LEAST_S), _MOST_S) if wait_s > 0 else _MOST_S
 
     async def recover(self) -> Recovery:
         """Do one pass."""
