@@ -9,6 +9,7 @@ environment of its own with its own dependency group, which also proves that the
 import importlib.util
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import nox
@@ -20,7 +21,10 @@ TOOLS = ("coverage", "evpay", "importlinter", "mypy", "pyright", "pytest", "sphi
 nox.options.sessions = ["lint", "types", "tests", "docs"]
 nox.options.error_on_external_run = False
 nox.options.reuse_existing_virtualenvs = True
-nox.options.default_venv_backend = "none" if all(importlib.util.find_spec(tool) for tool in TOOLS) else "uv|virtualenv"
+HAS_EVERYTHING = all(importlib.util.find_spec(tool) for tool in TOOLS)
+nox.options.default_venv_backend = "none" if HAS_EVERYTHING else "uv|virtualenv"
+if HAS_EVERYTHING:  # the tools beside this interpreter, also where nobody has activated its environment
+    os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", "")))
 
 
 def prepare(session: nox.Session, group: str) -> None:

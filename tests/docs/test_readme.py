@@ -24,12 +24,16 @@ def _run(folder: Path) -> str:
     return answer.stdout.strip()
 
 
+def _without_year(line: str) -> str:
+    return re.sub(r"R-\d{4}-", "R-", line)
+
+
 def test_the_example_runs_and_says_what_its_comment_says(tmp_path: Path) -> None:
     """Whoever copies the example sees the line that stands in it."""
     promised = re.search(r"# (allow .*)$", _example(), re.MULTILINE)
 
     assert promised is not None
-    assert promised.group(1) == _run(tmp_path)
+    assert _without_year(promised.group(1)) == _without_year(_run(tmp_path))
 
 
 def test_the_example_may_be_run_again(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def blocking() -> None:
     assert_type(pay.receipts.get("R-2026-1"), Receipt)
     for event in pay.events("cron", wait=False):
         assert_type(event.subject, str)
-    pay.close()
+    pay.aclose()
 
 
 def configured() -> EvPay:
