@@ -4,10 +4,11 @@
 A migration does not import the schema of today; a test compares what the migrations made with what it says.
 """
 
+import threading
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from evpay.store.schema import metadata
 from evpay.store.triggers import TRIGGERS
@@ -19,6 +20,9 @@ REVISIONS: Final = ("0001_first",)
 
 HEAD: Final = REVISIONS[-1]
 
+_ALEMBIC: Final = threading.Lock()
+"""Alembic keeps its context in a module, so two stores of one process take turns."""
+
 
 def upgrade(engine: Engine) -> None:
     """Bring the schema up to date, all of it or nothing."""
@@ -27,10 +31,9 @@ def upgrade(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    with engine.begin() as connection:
+    with _ALEMBIC, engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-    engine.dispose()
 
 
 def make(engine: Engine) -> None:
@@ -38,4 +41,4 @@ def make(engine: Engine) -> None:
     with engine.begin() as connection:
         metadata.create_all(connection)
         for statement in TRIGGERS[connection.dialect.name]:
-            connection.exec_driver_sql(statement)
+            connection.execute(text(statement))

@@ -40,12 +40,17 @@ async def work(store, run, task):
         os.write(1, f"{row} {receipt}\\n".encode())
 
 async def main(url, run, label, times):
-    store = Store(url, env=KilledEnv(label, int(times)))
+    store = Store(url, env=KilledEnv(label, times))
     await store.open(live=False)
     await asyncio.gather(*[work(store, run, task) for task in range(16)])
 
-asyncio.run(main(*sys.argv[1:]))
+for run, label in enumerate(sys.argv[2:]):
+    if (pid := os.fork()) == 0:
+        asyncio.run(main(sys.argv[1], run, label, 3 + 2 * run))
+    _, status = os.waitpid(pid, 0)
+    print("status", os.waitstatus_to_exitcode(status), flush=True)
 """
+LABELS = ["commit.before", "commit.inside", "commit.after"] * 3 + ["commit.inside"]
 
 
 @pytest.mark.crash
@@ -53,20 +58,21 @@ def test_answered_commits_are_all_there_after_ten_kills(tmp_path):
     """`kill -9` before, inside and after transactions: every answered row is kept, and numbers have no gap."""
     path = tmp_path / "store.db"
     use(f"sqlite:///{path}", lambda store: store.commit(ROWS))
-    answered = []
-    for run, label in enumerate(["commit.before", "commit.inside", "commit.after"] * 3 + ["commit.inside"]):
-        arguments = [f"sqlite:///{path}", str(run), label, str(3 + 2 * run)]
-        worker = subprocess.run([sys.executable, "-c", WORKER, *arguments], capture_output=True, check=False)
-        assert worker.returncode == -signal.SIGKILL, worker.stderr.decode()
-        answered += [line.split() for line in worker.stdout.decode().splitlines()]
+    worker = subprocess.run(
+        [sys.executable, "-c", WORKER, f"sqlite:///{path}", *LABELS], capture_output=True, check=True, text=True
+    )
+    lines = [line.split() for line in worker.stdout.splitlines()]
+    statuses = [status for name, status in lines if name == "status"]
+    answered = {(row, int(number)) for row, number in lines if row != "status"}
 
     with closing(sqlite3.connect(path)) as connection:
         kept = connection.execute("SELECT session, number FROM receipt WHERE tenant = 't' ORDER BY number").fetchall()
         tariffs = {name for (name,) in connection.execute("SELECT hash FROM tariff WHERE tenant = 't'")}
         check = connection.execute("PRAGMA integrity_check").fetchall()
 
+    assert statuses == [str(-signal.SIGKILL)] * len(LABELS), worker.stderr
     assert len(answered) > 300
-    assert {(row, int(number)) for row, number in answered} <= set(kept)
+    assert answered <= set(kept)
     assert [number for _, number in kept] == list(range(1, len(kept) + 1))
     assert tariffs == {row for row, _ in kept}
     assert check == [("ok",)]

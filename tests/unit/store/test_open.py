@@ -213,7 +213,7 @@ def test_store_in_memory_has_the_same_rules():
 
 
 OPEN = """
-import asyncio, sys
+import asyncio, os, sys
 from evpay.env import RealEnv
 from evpay.store import Commit, Insert, Store
 
@@ -224,18 +224,24 @@ async def main(url, name):
         await store.commit(Commit((Insert("tariff", {"tenant": name, "hash": str(number), "body": "{}"}),)))
     await store.aclose()
 
-asyncio.run(main(*sys.argv[1:]))
+import alembic.command
+
+children = []
+for name in ("a", "b", "c"):
+    children.append(os.fork())
+    if not children[-1]:
+        asyncio.run(main(sys.argv[1], name))
+        os._exit(0)
+for child in children:
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 """
 
 
 def test_processes_share_a_file_when_all_open_it_at_once(url):
     """They wait for each other, also while one of them makes the file and its schema."""
-    processes = [
-        subprocess.Popen([sys.executable, "-c", OPEN, url, name], stderr=subprocess.PIPE) for name in ("a", "b", "c")
-    ]
-    results = [process.communicate(timeout=30)[1].decode() for process in processes]
+    worker = subprocess.run([sys.executable, "-c", OPEN, url], capture_output=True, text=True, check=True)
 
-    assert results == [""] * 3
+    assert worker.stdout.split() == ["0"] * 3, worker.stderr
     assert use(url, count) == 60
 
 
@@ -250,8 +256,11 @@ def test_child_process_makes_its_own_connections_when_it_inherits_a_store(url):
         await store.commit(Commit((tariff(),)))
         pid = os.fork()
         if pid == 0:
-            asyncio.events._set_running_loop(None)
-            os._exit(asyncio.new_event_loop().run_until_complete(child(store)))
+            try:
+                asyncio.events._set_running_loop(None)
+                os._exit(asyncio.new_event_loop().run_until_complete(child(store)))
+            finally:
+                os._exit(99)
         _, status = await asyncio.to_thread(os.waitpid, pid, 0)
         await store.commit(Commit((tariff("h2"),)))
         return os.waitstatus_to_exitcode(status), await count(store)
@@ -268,6 +277,19 @@ def test_importing_evpay_loads_neither_store_nor_alembic():
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert answer.stdout.strip() == "set() set()"
+
+
+def test_stores_of_one_process_may_be_opened_at_once(tmp_path):
+    """Each is migrated on a thread of its own, and Alembic allows one at a time."""
+
+    async def main():
+        stores = [Store(f"sqlite:///{tmp_path}/{number}.db", env=RealEnv()) for number in range(4)]
+        await asyncio.gather(*[store.open(live=False) for store in stores])
+        counts = await asyncio.gather(*map(count, stores))
+        await asyncio.gather(*[store.aclose() for store in stores])
+        return counts
+
+    assert asyncio.run(main()) == [0] * 4
 
 
 def test_url_may_be_relative_to_where_the_process_is(tmp_path, monkeypatch):
