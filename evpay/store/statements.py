@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import NoneType
+from typing import Final
 
 from sqlalchemy import ColumnElement, Table, bindparam, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
@@ -20,20 +21,26 @@ _Shape = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """SQL with positional marks, and the names of the values in their order."""
+    """SQL with positional marks, and where each value comes from: which mapping, and its name there."""
 
     sql: str
-    names: tuple[str, ...]
+    sources: tuple[tuple[str, str], ...]
 
-    def bind(self, values: Mapping[str, object]) -> tuple[object, ...]:
-        return tuple([_storable(name, values[name]) for name in self.names])
+    def bind(self, **mappings: Mapping[str, object]) -> tuple[object, ...]:
+        values = tuple([mappings[source][name] for source, name in self.sources])
+        for value in values:
+            if type(value) not in _PLAIN:
+                _storable(value)
+        return values
 
 
-def _storable(name: str, value: object) -> object:
+_PLAIN: Final = frozenset({str, int, NoneType})
+
+
+def _storable(value: object) -> None:
     """Floats would be rounded by PostgreSQL and kept by SQLite; booleans the other way round."""
-    if not isinstance(value, int | str | NoneType) or isinstance(value, bool):
-        raise TypeError(f"{name[2:]} is {value!r}: only text, whole numbers and None are stored")
-    return value
+    if not isinstance(value, int | str) or isinstance(value, bool):
+        raise TypeError(f"{value!r} cannot be stored: only text, whole numbers and None are")
 
 
 def _table(name: str) -> Table:
@@ -64,14 +71,10 @@ def _guard_values(guard: Mapping[str, object]) -> dict[str, object]:
     values: dict[str, object] = {}
     for name, value in guard.items():
         if isinstance(value, frozenset):
-            values.update({f"g_{name}_{index}": item for index, item in enumerate(value)})
+            values.update({f"{name}_{index}": item for index, item in enumerate(value)})
         elif value is not None:
-            values[f"g_{name}"] = value
+            values[name] = value
     return values
-
-
-def _prefixed(prefix: str, values: Mapping[str, object]) -> dict[str, object]:
-    return {prefix + name: value for name, value in values.items()}
 
 
 class Statements:
@@ -87,17 +90,15 @@ class Statements:
             case Insert(table, values, or_ignore):
                 shape: _Shape = ("insert", table, or_ignore, *values)
                 statement = self._statement(shape, lambda: self._insert(table, values, or_ignore=or_ignore))
-                return statement.sql, statement.bind(_prefixed("v_", values))
+                return statement.sql, statement.bind(v=values)
             case Update(table, key, values, guard):
                 shape = ("update", table, tuple(key), tuple(values), _guard_shape(guard))
                 statement = self._statement(shape, lambda: self._update(write))
-                return statement.sql, statement.bind(
-                    _prefixed("k_", key) | _prefixed("v_", values) | _guard_values(guard)
-                )
+                return statement.sql, statement.bind(k=key, v=values, g=_guard_values(guard))
             case Delete(table, key):
                 shape = ("delete", table, *key)
                 statement = self._statement(shape, lambda: delete(_table(table)).where(*_is(_table(table), "k_", key)))
-                return statement.sql, statement.bind(_prefixed("k_", key))
+                return statement.sql, statement.bind(k=key)
 
     def row(self, table: str, key: Mapping[str, object], columns: Sequence[str]) -> tuple[str, tuple[object, ...]]:
         """Return the SQL that selects these columns of one row, and its values."""
@@ -106,13 +107,13 @@ class Statements:
             ("row", table, tuple(key), *columns),
             lambda: select(*[target.c[column] for column in columns]).where(*_is(target, "k_", key)),
         )
-        return statement.sql, statement.bind(_prefixed("k_", key))
+        return statement.sql, statement.bind(k=key)
 
     def _statement(self, shape: _Shape, make: Callable[[], ClauseElement]) -> _Statement:
         if (made := self._made.get(shape)) is None:
             compiled = make().compile(dialect=self._dialect)
             names = getattr(compiled, "positiontup", None) or ()
-            made = self._made[shape] = _Statement(str(compiled), tuple(names))
+            made = self._made[shape] = _Statement(str(compiled), tuple([(name[0], name[2:]) for name in names]))
         return made
 
     def _insert(self, table: str, values: Mapping[str, object], *, or_ignore: bool) -> ClauseElement:
