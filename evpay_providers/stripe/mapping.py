@@ -62,7 +62,7 @@ TAG: Final = "evpay_"  # with a reference after it: an increment or a capture th
 # A card in a browser or an app, and the wallets that hand over a card, are all Stripe's type "card".
 METHOD_TYPES: Final[Mapping[MethodKind, str]] = {MethodKind.CARD: "card", MethodKind.WALLET: "card"}
 
-# Settings field -> parameter in payment_method_options[card]. https://docs.stripe.com/payments/flexible-payments
+# Settings field -> parameter in payment_method_options[card]. https://docs.stripe.com/payments/incremental-authorization
 # (checked 2026-11-20)
 FEATURES: Final[Mapping[str, str]] = {
     "request_increment": "request_incremental_authorization",

@@ -32,7 +32,8 @@ Control paths, outside Stripe's API, with JSON bodies and no key:
 - `GET /_books` shows for each payment what is authorized, captured, released and refunded, and how often each kind of
   effect happened: `{"payments": [{"id", "reference", "currency", "status", "authorized", "captured", "released",
   "refunded", "effects": {"authorize", "increment", "capture", "void", "refund"}, "refunds": [...], "metadata"}],
-  "effects": n}`. `DELETE /_books` starts anew.
+  "effects": n}`. `DELETE /_books` starts anew; requests still under way are
+  then dropped without an effect.
 - `POST /_config` `{"search_lag": seconds, "redirects": bool, "livemode": bool}`; with `redirects`, a payment without
   `return_url` must rule out redirects, as with an account whose Dashboard enables such methods.
 - `POST /_clock` `{"advance": seconds}` moves the clock; holds expire by it.
@@ -41,6 +42,7 @@ Control paths, outside Stripe's API, with JSON bodies and no key:
 """
 
 import argparse
+import contextlib
 import itertools
 import json
 import re
@@ -237,11 +239,13 @@ class Book:
         self.config = {"search_lag": 0.0, "redirects": False, "livemode": False}
         self.offset = 0
         self.numbers = itertools.count(1)
+        self.generation = 0
         self.faults = []
         self.journal = deque(maxlen=200_000)
         self.clear()
 
     def clear(self):
+        self.generation += 1
         self.intents, self.by_charge, self.refunds, self.saved, self.keys = {}, {}, {}, {}, {}
         self.by_reference = {}
         self.transactions = []
@@ -868,12 +872,14 @@ class Handler(BaseHTTPRequestHandler):
         with book.lock:
             book.journal.append(entry)
             faults = self.take_faults(book, target.path)
+            self.generation = book.generation
         entry["fault"] = [fault["kind"] for fault in faults] or None
         try:
             status, answer, headers = self.api(book, entry, faults)
         except Dropped:
             self.close_connection = True
-            self.connection.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # the client may be gone already
+                self.connection.shutdown(socket.SHUT_RDWR)
             return None
         return self.reply(entry, status, answer, headers)
 
@@ -923,7 +929,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def keep(self, book, slot, answer, *, saved):
         with book.lock:
-            if saved:
+            if saved and slot in book.keys:
                 book.keys[slot]["answer"] = answer
             else:
                 book.keys.pop(slot, None)
@@ -934,12 +940,20 @@ class Handler(BaseHTTPRequestHandler):
             return broken
         try:
             with book.lock:
+                self.refuse_the_past(book)
                 status, answer = 200, json.dumps(self.route(book, entry)).encode()
+        except Dropped:
+            raise
         except Refusal as refusal:
             return refusal.status, json.dumps(refusal.body).encode(), refusal.saved
         except Exception as error:
             return 500, Refusal(500, f"test server: {error!r}", type="api_error").body, True
         return broken if "error_after" in kinds else (status, answer, True)
+
+    def refuse_the_past(self, book):
+        """Drop a request that was under way when the books were emptied: it belongs to an earlier test."""
+        if self.generation != book.generation:
+            raise Dropped
 
     def route(self, book, entry):
         for method, pattern, schema, handler in ROUTES:

@@ -174,3 +174,25 @@ def test_refund_cannot_exceed_what_was_captured(server):
     ]
 
     assert (early, answers) == (400, [200, 400])
+
+
+def test_request_under_way_has_no_effect_once_the_books_are_emptied(server):
+    """What one test left behind does not disturb the next."""
+    server.fault("latency", seconds=0.3)
+    answers = []
+
+    def lose():
+        try:
+            answers.append(post(server, "/v1/payment_intents", HOLD))
+        except OSError:
+            answers.append(None)
+
+    thread = threading.Thread(target=lose)
+    thread.start()
+    while not server.journal():
+        time.sleep(0.01)
+
+    server.clear()
+    thread.join()
+
+    assert (answers, server.books()["payments"]) == ([None], [])

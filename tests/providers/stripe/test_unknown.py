@@ -2,7 +2,10 @@
 
 import asyncio
 import socket
+import threading
 import time
+from contextlib import suppress
+from datetime import date, timedelta
 
 import pytest
 
@@ -101,8 +104,6 @@ async def test_kept_error_is_repeated_and_look_up_knows_better(server, provider)
 @pytest.mark.parametrize("read", ["complete", "look_up", "settlements"])
 async def test_failed_read_taught_nothing(server, provider, fault, read):
     """A leg of a complete too: it ends no authorization."""
-    from datetime import date
-
     from evpay.providers import SettlementsRequest
 
     hold = await provider.authorize(orders.authorization())
@@ -162,6 +163,16 @@ async def test_echo_is_unknown(server, provider, verb):
     assert isinstance(await getattr(provider, verb)(again), Unknown)
 
 
+async def test_refusal_without_a_code_is_unknown(server, provider):
+    """More than is left to refund: our own first attempt may have taken it."""
+    request = await order_for(provider, "refund")
+    await provider.refund(request)
+
+    outcome = await provider.refund(orders.giving_back(request.handle, "4.50"))
+
+    assert isinstance(outcome, Unknown)
+
+
 async def test_wrong_key_is_told(server):
     """A key that the server does not take."""
     provider = StripeProvider(StripeSettings(api_key="sk_test_x", base_url=server.url))
@@ -208,8 +219,6 @@ async def test_failure_to_connect_is_not_sent(provider, verb):
 
 async def test_silence_ends_at_the_deadline_and_is_unknown(server, provide):
     """The transport's own time-out is below the engine's."""
-    from datetime import timedelta
-
     provider = provide(deadline=timedelta(seconds=0.3))
     server.fault("latency_after", seconds=2)
     started = time.monotonic()
@@ -218,6 +227,32 @@ async def test_silence_ends_at_the_deadline_and_is_unknown(server, provide):
 
     assert isinstance(outcome, Unknown)
     assert time.monotonic() - started < 1.5
+
+
+async def test_trickle_ends_at_the_deadline_too():
+    """A byte now and then keeps every read alive, so the request as a whole has a deadline."""
+
+    def trickle(listener):
+        with listener.accept()[0] as connection, suppress(OSError):
+            connection.recv(65_536)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(60):
+                connection.sendall(b" ")
+                time.sleep(0.05)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=trickle, args=(listener,))
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        provider = StripeProvider(StripeSettings(api_key="sk_test_x", base_url=url, deadline=timedelta(seconds=0.3)))
+        started = time.monotonic()
+        outcome = await provider.authorize(orders.authorization())
+        took_s = time.monotonic() - started
+        await provider.aclose()
+        thread.join()
+
+    assert isinstance(outcome, Unknown)
+    assert took_s < 2
 
 
 async def test_cancellation_passes_through(server, provide):
@@ -258,7 +293,6 @@ async def test_answer_that_is_not_as_documented_is_unknown(body):
 
 async def test_notice_does_not_become_an_exception():
     """A strict host turns the SDK's warnings into errors."""
-    import threading
     from http.server import BaseHTTPRequestHandler, HTTPServer
 
     class Noticing(BaseHTTPRequestHandler):

@@ -199,6 +199,13 @@ async def test_malformed_header_is_refused(header):
     assert await refused(request) in (400, 401)
 
 
+async def test_two_stamps_are_refused():
+    """Which one would have been signed?"""
+    stamp, _, signature = message(event()).headers["stripe-signature"].partition(",")
+
+    assert await refused(message(event(), header=f"{stamp},t=1,{signature}")) == 400
+
+
 async def test_oversized_message_is_refused_unread():
     """Before any hashing."""
     assert await refused(message(b" " * (MAX_BODY_BYTES + 1))) == 413
