@@ -104,8 +104,8 @@ def says(outcome: Outcome) -> str:
         case Declined(reason=reason) | Failed(reason=reason):
             assert_type(reason, Reason)
             return reason.value
-        case never:
-            assert_never(never)
+        case _:
+            assert_never(outcome)
 
 
 def shows(action: Action) -> str:
@@ -116,8 +116,8 @@ def shows(action: Action) -> str:
             return str(payload)
         case ConfirmOnDevice(device=device):
             return device
-        case never:
-            assert_never(never)
+        case _:
+            assert_never(action)
 
 
 async def webhook(pay: EvPay, body: bytes, headers: Mapping[str, str]) -> int:
