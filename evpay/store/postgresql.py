@@ -15,7 +15,10 @@ from evpay.store.faults import Broken, Busy, Lost, foreign_key_broken, unique_br
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["PostgreSQLBackend"]
+__all__ = ["SCHEMA", "PostgreSQLBackend"]
+
+SCHEMA: Final = "evpay"
+"""The tables live in a schema of their own, beside a host's; a `search_path` in the URL's options wins."""
 
 _SETTINGS: Final = {"statement_timeout": "5s", "idle_in_transaction_session_timeout": "5s"}
 
@@ -32,7 +35,7 @@ _MIGRATION_LOCK: Final = int.from_bytes(b"evpay", "big")
 
 
 class PostgreSQLBackend:
-    """One PostgreSQL database. Tables are found by the `search_path` of the connection."""
+    """One PostgreSQL database; the tables are in the schema `evpay` of it, unless the URL names a `search_path`."""
 
     begin = "BEGIN"
     lock_row = " FOR UPDATE"
@@ -43,6 +46,8 @@ class PostgreSQLBackend:
         query = {"connect_timeout": "10", **url.query}
         self._url = url.set(drivername="postgresql+psycopg", query=query)
         self.place = place
+        chosen = "search_path" in str(url.query.get("options", ""))
+        self._settings = _SETTINGS if chosen else {**_SETTINGS, "search_path": SCHEMA}
         self.dialect: Dialect = PGDialect_psycopg(paramstyle="format")  # type: ignore[no-untyped-call]  # SQLAlchemy left it so
 
     def prepare(self) -> None:
@@ -61,12 +66,16 @@ class PostgreSQLBackend:
         arguments, options = self.dialect.create_connect_args(self._url)
         connection = psycopg.connect(*arguments, **options, autocommit=True)
         try:
-            _set(connection)
+            self._set(connection)
             self._check(connection)
         except BaseException:
             connection.close()
             raise
         return cast(DriverConnection, connection)
+
+    def _set(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
+        for name, value in self._settings.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 
     def _check(self, connection: "psycopg.Connection[tuple[object, ...]]") -> None:
         for name, refused in _LOSES_COMMITS.items():
@@ -89,7 +98,7 @@ class PostgreSQLBackend:
 
         def connected(connection: "psycopg.Connection[tuple[object, ...]]", _record: object) -> None:
             connection.autocommit = True
-            _set(connection)
+            self._set(connection)
             connection.autocommit = False
 
         event.listen(engine, "connect", connected)
@@ -101,6 +110,9 @@ class PostgreSQLBackend:
 
         def begin(connection: Connection) -> None:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+            if "search_path" in self._settings:
+                connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+                connection.exec_driver_sql(f"SET LOCAL search_path TO {SCHEMA}")
 
         event.listen(engine, "begin", begin)
         return engine
@@ -128,11 +140,6 @@ class PostgreSQLBackend:
         if state.startswith(_BROKEN):
             return Broken(str(error))
         return error if write is None else _refusal(state, error, write)
-
-
-def _set(connection: "psycopg.Connection[tuple[object, ...]]") -> None:
-    for name, value in _SETTINGS.items():
-        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
 
 
 def _refusal(state: str, error: "psycopg.Error", write: Insert | Update | Delete) -> Exception:

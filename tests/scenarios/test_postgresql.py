@@ -15,7 +15,7 @@ from evpay.errors import ConfigurationError, StoreUnavailable
 from evpay.store import AlreadyThere, Commit, Insert, Numbered, Sealed, Store, Update, migrate
 from evpay.store.link import Link
 from evpay.store.migrations import HEAD, make
-from evpay.store.postgresql import PostgreSQLBackend
+from evpay.store.postgresql import SCHEMA, PostgreSQLBackend
 from tests.unit.store.rules import ALLOWED, GUARDS, REFUSED, ROWS, T, opened, receipt, session, tariff, to_payment, use
 
 pytestmark = pytest.mark.scenario
@@ -65,6 +65,7 @@ def url(database, filled):
 
 def ask(url, sql):
     with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("SELECT set_config('search_path', %s, false)", (SCHEMA,))
         cursor = connection.execute(sql)
         return cursor.fetchall() if cursor.description else []
 
@@ -128,19 +129,21 @@ def test_append_only_table_forgets_nothing_when_asked_in_sql(filled, table, verb
 
 CATALOG = {
     "columns": "SELECT table_name, column_name, data_type, is_nullable, column_default FROM information_schema.columns"
-    " WHERE table_schema = 'public'",
+    " WHERE table_schema = 'evpay'",
     "constraints": "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
-    " WHERE connamespace = 'public'::regnamespace",
-    "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    " WHERE connamespace = 'evpay'::regnamespace",
+    "indexes": "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'evpay'",
     "triggers": "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal",
-    "functions": "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace",
+    "functions": "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'evpay'::regnamespace",
 }
 
 
 def test_migrated_store_equals_the_schema_when_both_are_made_new(filled, database):
     """Tables, columns, rules, indexes and triggers: the migrations and the schema cannot drift apart."""
     at_once = database()
-    engine = create_engine(at_once.replace("postgresql:", "postgresql+psycopg:"))
+    ask(at_once, f"CREATE SCHEMA {SCHEMA}")
+    in_schema = at_once.replace("postgresql:", "postgresql+psycopg:") + f"&options=-csearch_path%3D{SCHEMA}"
+    engine = create_engine(in_schema)
     make(engine)
     engine.dispose()
 
@@ -218,7 +221,7 @@ def test_killed_migration_leaves_nothing_and_is_done_by_the_next_one(database):
     finally:
         event.remove(Engine, "after_cursor_execute", stop)
 
-    assert ask(url, "SELECT * FROM pg_tables WHERE schemaname = 'public'") == []
+    assert ask(url, "SELECT * FROM pg_tables WHERE schemaname = 'evpay'") == []
     assert migrate(url) == (None, HEAD)
 
 
@@ -336,11 +339,11 @@ def test_commit_is_written_after_a_deadlock(url):
         await store.commit(Commit((session("S-2"),)))
         touch = Commit(tuple(Update("session", {"tenant": T, "id": key}, {"status": "idle"}) for key in ("S-1", "S-2")))
         async with await psycopg.AsyncConnection.connect(url) as other:
-            await other.execute("UPDATE session SET version = 2 WHERE id = 'S-2'")
+            await other.execute("UPDATE evpay.session SET version = 2 WHERE id = 'S-2'")
             task = asyncio.create_task(store.commit(touch))
             while not await asyncio.to_thread(ask, url, "SELECT pg_sleep(0.01) FROM pg_locks WHERE NOT granted"):
                 pass
-            await asyncio.gather(other.execute("UPDATE session SET version = 2 WHERE id = 'S-1'"),
+            await asyncio.gather(other.execute("UPDATE evpay.session SET version = 2 WHERE id = 'S-1'"),
                                  return_exceptions=True)  # fmt: skip
             await other.rollback()
         return await task
@@ -365,10 +368,20 @@ def test_reading_cannot_write(url):
         use(url, lambda store: store.read(lambda connection: connection.exec_driver_sql("DELETE FROM outbox")))
 
 
-def test_store_lives_in_a_schema_of_its_own_when_the_url_says_so(database):
+def test_store_lives_in_a_schema_of_its_own_beside_the_hosts_tables(database):
     """A database can be shared with the host's own tables."""
     url = database()
-    ask(url, "CREATE SCHEMA money; CREATE TABLE public.session (mine int)")
+    ask(url, "CREATE TABLE public.session (mine int)")
+    migrate(url)
+
+    assert use(url, lambda store: store.commit(ROWS)) == ()
+    assert ask(url, "SELECT count(*) FROM evpay.session") == [(1,)]
+
+
+def test_store_lives_in_the_schema_that_the_url_names(database):
+    """An operator's search_path wins."""
+    url = database()
+    ask(url, "CREATE SCHEMA money")
     url += "&options=-csearch_path%3Dmoney"
     migrate(url)
 
