@@ -215,7 +215,7 @@ class StripeProvider:
         """Prove the message, then say which payment it is about."""
         webhooks.verify(
             request,
-            secrets=[secret.get_secret_value() for secret in self._settings.webhook_secrets],
+            secrets=self._settings.signing_secrets,
             account=self._account.name,
             tolerance=self._settings.webhook_tolerance,
         )

@@ -31,10 +31,13 @@ def _is_loopback(host: str | None) -> bool:
 
 
 class StripeSettings(BaseSettings):
-    """One account at Stripe. Every field is keyword-only; `EVPAY_STRIPE_<FIELD>` in the environment fills the rest.
+    """One account at Stripe. Every field is keyword-only.
+
+    What is not given is read from the environment: `EVPAY_PROVIDERS__<ACCOUNT>__<FIELD>`, so that two accounts never
+    share a key by accident.
 
     `base_url`: None is Stripe's own; `http://` is accepted for loopback only, and never with a live key.
-    `webhook_secrets`: every signing secret that is active; two while one is being rotated.
+    `webhook_secret`, `webhook_secrets`: every signing secret that is active; two while one is being rotated.
     `deadline`: of one request of the transport; keep it below the engine's own.
     `send_descriptor`: put the receipt's short code on the card statement, as `statement_descriptor_suffix`.
     `request_increment`, `request_extended`, `request_overcapture`, `request_multicapture`: ask for these features with
@@ -50,12 +53,11 @@ class StripeSettings(BaseSettings):
         ConfigurationError: naming the field and never the secret.
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix="EVPAY_STRIPE_", frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True
-    )
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, str_strip_whitespace=True)
 
     account: str = "stripe"
     api_key: SecretStr
+    webhook_secret: SecretStr | None = None
     webhook_secrets: tuple[SecretStr, ...] = ()
     webhook_tolerance: Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))] = timedelta(minutes=5)
     base_url: str | None = None
@@ -69,15 +71,21 @@ class StripeSettings(BaseSettings):
     stripe_account: str | None = None
 
     def __init__(self, **fields: Any) -> None:
+        account = str(fields.get("account", "stripe"))
+        prefix = f"EVPAY_PROVIDERS__{account.upper()}__"
         try:
-            super().__init__(**fields)
+            super().__init__(_env_prefix=prefix, **fields)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            place = ".".join(str(part) for part in first["loc"]) or "settings"
+            place = ".".join(str(part) for part in first["loc"])
+            variable = prefix + place.partition(".")[0].upper()
             raise ConfigurationError(
-                f"{first['msg']}. Set it in StripeSettings or as EVPAY_STRIPE_{place.split('.')[0].upper()}.",
-                path=f"stripe.{place}",
+                f"{first['msg']}. Set it in StripeSettings or as {variable}.",
+                path=f"providers.{account}.{place}".rstrip("."),
             ) from None
+        except ConfigurationError as error:
+            cause = error.message.removeprefix(f"{error.path}: ")
+            raise ConfigurationError(cause, path=f"providers.{account}.{error.path}") from None
 
     @field_validator("api_key")
     @classmethod
@@ -86,11 +94,13 @@ class StripeSettings(BaseSettings):
             raise ValueError(f"a secret or restricted key starts with one of {', '.join(LIVE_OF_PREFIX)}")
         return value
 
-    @field_validator("webhook_secrets")
+    @field_validator("webhook_secret", "webhook_secrets")
     @classmethod
-    def _usable_secrets(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for secret in value:
-            require_secret(secret.get_secret_value(), path="stripe.webhook_secrets")
+    def _usable_secrets(
+        cls, value: SecretStr | tuple[SecretStr, ...] | None
+    ) -> SecretStr | tuple[SecretStr, ...] | None:
+        for secret in value if isinstance(value, tuple) else () if value is None else (value,):
+            require_secret(secret.get_secret_value(), path="webhook_secret")
         return value
 
     @field_validator("stripe_account")
@@ -119,6 +129,12 @@ class StripeSettings(BaseSettings):
         return self
 
     @property
+    def signing_secrets(self) -> tuple[str, ...]:
+        """Return every active signing secret in the clear, for the verifier only."""
+        one = () if self.webhook_secret is None else (self.webhook_secret,)
+        return tuple(secret.get_secret_value() for secret in (*one, *self.webhook_secrets))
+
+    @property
     def live(self) -> bool:
         """Say whether the key moves real money."""
         found = _KEY.match(self.api_key.get_secret_value())
@@ -138,5 +154,5 @@ class StripeSettings(BaseSettings):
         """Refuse to be pickled, because a pickle would carry the key in the clear."""
         raise ConfigurationError(
             "Settings with secrets are not pickled. Read them again where they are needed.",
-            path=f"stripe.{self.account}",
+            path=f"providers.{self.account}",
         )

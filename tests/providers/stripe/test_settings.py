@@ -3,6 +3,7 @@
 import pickle
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_other_keys_are_refused_and_not_shown(key):
     with pytest.raises(ConfigurationError) as caught:
         StripeSettings(api_key=key)
 
-    assert caught.value.path == "stripe.api_key"
+    assert caught.value.path == "providers.stripe.api_key"
     assert not key or key not in str(caught.value).replace("sk_test_, ", "").replace("rk_test_", "")
 
 
@@ -49,7 +50,7 @@ def test_url_that_would_leak_the_key_is_refused(url):
     with pytest.raises(ConfigurationError) as caught:
         StripeSettings(api_key=SECRET, base_url=url)
 
-    assert caught.value.path == "stripe.base_url"
+    assert caught.value.path == "providers.stripe.base_url"
 
 
 @pytest.mark.parametrize("secret", ["", "   ", "short"])
@@ -57,6 +58,15 @@ def test_secret_that_proves_nothing_is_refused(secret):
     """An empty signing secret would let anybody sign."""
     with pytest.raises(ConfigurationError):
         StripeSettings(api_key=SECRET, webhook_secrets=(SIGNING, secret))
+
+
+@pytest.mark.parametrize("secret", ["", "   ", "short"])
+def test_single_secret_that_proves_nothing_is_refused(secret):
+    """The same rule for the only one, and the message names the account's own line."""
+    with pytest.raises(ConfigurationError) as caught:
+        StripeSettings(account="stripe_eu", api_key=SECRET, webhook_secret=secret)
+
+    assert caught.value.path == "providers.stripe_eu.webhook_secret"
 
 
 def test_unknown_field_is_refused():
@@ -67,25 +77,35 @@ def test_unknown_field_is_refused():
 
 def test_missing_key_names_the_variable(monkeypatch):
     """The message says where to put the key."""
-    monkeypatch.delenv("EVPAY_STRIPE_API_KEY", raising=False)
+    monkeypatch.delenv("EVPAY_PROVIDERS__STRIPE__API_KEY", raising=False)
 
-    with pytest.raises(ConfigurationError, match="EVPAY_STRIPE_API_KEY"):
+    with pytest.raises(ConfigurationError, match="EVPAY_PROVIDERS__STRIPE__API_KEY"):
         StripeSettings()
 
 
 def test_environment_fills_what_is_not_given(monkeypatch):
-    """Settings come from code first, then from the environment."""
-    monkeypatch.setenv("EVPAY_STRIPE_API_KEY", SECRET)
-    monkeypatch.setenv("EVPAY_STRIPE_ACCOUNT", "from_environment")
+    """Each account has variables of its own; what code says wins."""
+    monkeypatch.setenv("EVPAY_PROVIDERS__STRIPE_EU__API_KEY", SECRET)
+    monkeypatch.setenv("EVPAY_PROVIDERS__STRIPE_EU__WEBHOOK_SECRET", SIGNING)
+    monkeypatch.setenv("EVPAY_PROVIDERS__STRIPE_EU__DEADLINE", "9")
 
-    settings = StripeSettings(account="from_code")
+    settings = StripeSettings(account="stripe_eu", deadline=timedelta(seconds=7))
 
-    assert (settings.account, settings.api_key.get_secret_value()) == ("from_code", SECRET)
+    assert (settings.api_key.get_secret_value(), settings.signing_secrets) == (SECRET, (SIGNING,))
+    assert settings.deadline == timedelta(seconds=7)
+
+
+def test_one_account_does_not_borrow_the_key_of_another(monkeypatch):
+    """Money would go to the wrong place."""
+    monkeypatch.setenv("EVPAY_PROVIDERS__STRIPE__API_KEY", SECRET)
+
+    with pytest.raises(ConfigurationError, match="EVPAY_PROVIDERS__STRIPE_EU__API_KEY"):
+        StripeSettings(account="stripe_eu")
 
 
 def test_nothing_secret_in_repr():
     """Neither settings nor provider show key or signing secret."""
-    settings = StripeSettings(api_key=SECRET, webhook_secrets=(SIGNING,))
+    settings = StripeSettings(api_key=SECRET, webhook_secret=SIGNING, webhook_secrets=(SIGNING,))
     provider = StripeProvider(settings)
 
     shown = (
