@@ -79,9 +79,9 @@ class StripeSettings(BaseSettings):
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
             variable = prefix + place.partition(".")[0].upper()
+            cure = f" Set it in StripeSettings or as {variable}." if first["type"] == "missing" else ""
             raise ConfigurationError(
-                f"{first['msg']}. Set it in StripeSettings or as {variable}.",
-                path=f"providers.{account}.{place}".rstrip("."),
+                first["msg"].removeprefix("Value error, ") + "." + cure, path=f"providers.{account}.{place}".rstrip(".")
             ) from None
         except ConfigurationError as error:
             cause = error.message.removeprefix(f"{error.path}: ")
