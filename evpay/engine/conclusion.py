@@ -22,7 +22,7 @@ from evpay.payments.account import Capabilities
 from evpay.payments.lifecycle import Settlement, settle
 from evpay.payments.operation import SETTLED, UNSETTLED, OperationKind, OperationState
 from evpay.payments.outcome import ActionRequired, Declined, Failed, Outcome, Pending, Succeeded, Unknown
-from evpay.payments.reasons import Advice, advice_for, may_try_elsewhere
+from evpay.payments.reasons import OF_THE_SENDING, Advice, advice_for, may_try_elsewhere
 from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.sessions.model import Admission, SessionStatus
 from evpay.store.commit import Commit, Insert, Update, Write
@@ -42,7 +42,8 @@ _AGES: Final = ((30, 5), (300, 60), (3_600, 300), (21_600, 3_600))  # younger th
 class Lesson:
     """What was learned of one operation, from where, and by whom if a person said so.
 
-    `failover`: the caller of `start` is there and may try another account.
+    `failover`: the caller of `start` is there and may try another account. `in_doubt`: it answers a second sending,
+    and what became of the first is not known.
     """
 
     operation_id: str
@@ -50,6 +51,7 @@ class Lesson:
     source: str
     actor: str | None = None
     failover: bool = False
+    in_doubt: bool = False
     extra_writes: tuple[Write, ...] = ()
 
 
@@ -66,12 +68,21 @@ def conclude(case: Case, lesson: Lesson, *, capabilities: Capabilities, test: bo
     if found is None:
         return None
     payment = case.payment(found.payment_id)
+    lesson = replace(lesson, outcome=_believed(lesson))
     settled = [settle(payment, found, lesson.outcome, now_us=now_us)]
     if settled[0].repeated:
         return Commit(lesson.extra_writes) if lesson.extra_writes else None
     settled[0] = _released(_rescheduled(settled[0], found, lesson.outcome, now_us=now_us), capabilities)
     settled += _settle_authorize(case, settled[0], lesson.outcome, now_us=now_us)
     return _rows(case, payment, settled, lesson, capabilities=capabilities, test=test, now_us=now_us)
+
+
+def _believed(lesson: Lesson) -> Outcome:
+    """Return what an answer proves: a refusal of the sending itself says nothing of an earlier sending."""
+    outcome = lesson.outcome
+    if lesson.in_doubt and isinstance(outcome, Failed) and outcome.reason in OF_THE_SENDING:
+        return Unknown(detail=f"sent again and refused ({outcome.reason}); the first sending is still open")
+    return outcome
 
 
 def _rescheduled(settlement: Settlement, before: OperationRecord, outcome: Outcome, *, now_us: int) -> Settlement:

@@ -88,7 +88,14 @@ class Runner:
         await self.drive(tenant, intent_id)
 
     async def _call_and_conclude(
-        self, tenant: str, intent_id: str, operation: OperationRecord, deadline_s: float | None, *, failover: bool
+        self,
+        tenant: str,
+        intent_id: str,
+        operation: OperationRecord,
+        deadline_s: float | None,
+        *,
+        failover: bool = False,
+        in_doubt: bool = False,
     ) -> None:
         case = await self.context.case(tenant, intent_id)
         outcome = await self._call(case, operation, deadline_s or self.context.deadline_s)
@@ -96,7 +103,7 @@ class Runner:
         await self.learn(
             tenant,
             intent_id,
-            Lesson(operation_id=operation.id, outcome=outcome, source="answer", failover=failover),
+            Lesson(operation_id=operation.id, outcome=outcome, source="answer", failover=failover, in_doubt=in_doubt),
         )
         self.context.env.at("outcome.committed")
 
@@ -173,7 +180,7 @@ class Runner:
         context.env.at("intent.before")
         await context.store.commit(rows)
         context.env.at("intent.committed")
-        await self._call_and_conclude(case.tenant, case.snapshot.intent.id, draft.operation, None, failover=False)
+        await self._call_and_conclude(case.tenant, case.snapshot.intent.id, draft.operation, None)
 
     async def _activate(self, case: Case, operation: OperationRecord) -> None:
         """Send a reserved operation; a capture takes what can be taken now."""
@@ -212,7 +219,8 @@ class Runner:
         )
         await context.store.commit(rows)
         context.env.at("intent.committed")
-        await self._call_and_conclude(case.tenant, case.snapshot.intent.id, sent, None, failover=False)
+        in_doubt = before.state in (OperationState.SUBMITTING, OperationState.UNKNOWN)
+        await self._call_and_conclude(case.tenant, case.snapshot.intent.id, sent, None, in_doubt=in_doubt)
 
     async def join(self, tenant: str, intent_id: str, operation_id: str, *, within_s: float) -> Case:
         """Wait for an operation that somebody else runs, here or in another process, and return the case then."""

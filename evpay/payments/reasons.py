@@ -9,7 +9,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
-__all__ = ["ADVICE", "Advice", "Reason", "advice_for", "may_try_elsewhere"]
+__all__ = ["ADVICE", "OF_THE_SENDING", "Advice", "Reason", "advice_for", "may_try_elsewhere"]
 
 
 class Reason(StrEnum):
@@ -100,6 +100,21 @@ ADVICE: Final[Mapping[Reason, frozenset[Advice]]] = MappingProxyType(
         Reason.OTHER: _METHOD,
     }
 )
+
+
+OF_THE_SENDING: Final = frozenset(
+    {
+        Reason.NOT_SENT,
+        Reason.RATE_LIMITED,
+        Reason.ISSUER_UNAVAILABLE,
+        Reason.INVALID_REQUEST,
+        Reason.INVALID_CREDENTIALS,
+        Reason.MISCONFIGURED,
+        Reason.TEST_LIVE_MISMATCH,
+        Reason.OTHER,
+    }
+)
+"""A failure for one of these is about one sending: it says nothing of an earlier sending of the same operation."""
 
 
 def advice_for(reason: Reason) -> frozenset[Advice]:
