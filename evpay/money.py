@@ -8,7 +8,7 @@ minor units by cutting off; here each of those is refused with its reason.
 import math
 import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal, DecimalException, InvalidOperation
+from decimal import Context, Decimal, DecimalException, localcontext
 from enum import StrEnum
 from fractions import Fraction
 from functools import lru_cache
@@ -16,6 +16,7 @@ from typing import Any, Final, Self
 
 import moneyed
 from moneyed import Currency
+from moneyed.classes import SupportsNeg
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -44,6 +45,9 @@ MAX_MINOR: Final = 2**53 - 1
 _NOT_DECIMAL: Final = {"MGA": 2, "MRU": 2}
 """ISO 4217 gives these two decimals although five of the smaller coin make one of the larger."""
 
+_EXACT: Final = Context(prec=100)
+"""Wide enough for every amount; the context of the thread belongs to the host, who may have made it narrow."""
+
 _PLAIN_NUMBER: Final = re.compile(r"[+-]?\d{1,24}(?:\.\d{1,24})?\Z", re.ASCII)
 _WRITTEN: Final = re.compile(r"(?P<amount>[+-]?\d[\d.]*)\s+(?P<currency>[A-Z]{3})\Z", re.ASCII)
 
@@ -70,7 +74,7 @@ def currency_of(code: str) -> Currency:
         except moneyed.CurrencyDoesNotExist:
             pass
     raise InvalidInput(
-        f"{code!r} is not a currency evpay knows. Use the ISO 4217 code in capitals, for example 'EUR'.",
+        f"{code!r:.40} is not a currency evpay knows. Use the ISO 4217 code in capitals, for example 'EUR'.",
         code="unknown_currency",
     )
 
@@ -102,20 +106,28 @@ def _exact_decimal(amount: object) -> Decimal:
 def _checked_amount(amount: object, currency: Currency) -> Decimal:
     number = _exact_decimal(amount)
     exponent = exponent_of(currency.code)
-    sign, digits, shift = number.as_tuple()
-    if not isinstance(shift, int) or len(digits) + max(shift, 0) > 40:
-        raise InvalidInput(f"An amount of {number:.3e} {currency.code} is too large.", code="amount_too_large")
-    minor = number.scaleb(exponent)
-    if minor != minor.to_integral_value():
+    shown = f"{str(number)[:40]} {currency.code}"
+    if number and number.adjusted() > 20:
+        raise InvalidInput(f"{shown} is too large to be an amount.", code="amount_too_large")
+    minor = number.scaleb(exponent, context=_EXACT) if len(number.as_tuple().digits) < 90 else None
+    if minor is None or minor != minor.to_integral_value():
         raise InvalidInput(
-            f"{number} {currency.code} has more decimals than the currency: {currency.code} has {exponent}. "
+            f"{shown} has more decimals than the currency: {currency.code} has {exponent}. "
             "Round it first, once, by a rule you choose.",
             code="excess_decimals",
         )
-    if abs(minor) > MAX_MINOR:
-        raise InvalidInput(f"{number} {currency.code} is too large to be an amount.", code="amount_too_large")
-    del sign
-    return number.quantize(Decimal(1).scaleb(-exponent))
+    if minor.copy_abs() > MAX_MINOR:
+        raise InvalidInput(f"{shown} is too large to be an amount.", code="amount_too_large")
+    amount_of_currency = number if minor else number.copy_abs()  # there is no minus zero
+    return amount_of_currency.quantize(Decimal((0, (1,), -exponent)), context=_EXACT)
+
+
+def _no_float(factor: object) -> None:
+    if isinstance(factor, float):
+        raise InvalidInput(
+            f"Money cannot be multiplied or divided by {factor!r}: a float is not exact. Use an int or a Decimal.",
+            code="inexact_number",
+        )
 
 
 class Money(moneyed.Money):
@@ -134,13 +146,53 @@ class Money(moneyed.Money):
     """
 
     def __init__(self, amount: str | int | Decimal, currency: str | Currency) -> None:
-        iso = currency_of(currency.code if isinstance(currency, Currency) else currency)
+        iso = currency_of(currency.code if isinstance(currency, Currency) else str(currency))
         super().__init__(_checked_amount(amount, iso), iso)
+
+    # The operators are py-moneyed's, made exact under any context of the host's; the constructor checks each result.
+
+    def __add__(self, other: object) -> Self:
+        with localcontext(_EXACT):
+            return super().__add__(other)
+
+    __radd__ = __add__
+
+    def __sub__(self, other: SupportsNeg) -> Self:
+        with localcontext(_EXACT):
+            return super().__sub__(other)
+
+    def __neg__(self) -> Self:
+        with localcontext(_EXACT):
+            return super().__neg__()
+
+    def __abs__(self) -> Self:
+        with localcontext(_EXACT):
+            return super().__abs__()
+
+    def __mul__(self, other: object) -> Self:
+        _no_float(other)
+        with localcontext(_EXACT):
+            return super().__mul__(other)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, other: object) -> Self | Decimal:
+        _no_float(other)
+        with localcontext(_EXACT):
+            return super().__truediv__(other)
+
+    def __rmod__(self, other: object) -> Self:
+        _no_float(other)
+        with localcontext(_EXACT):
+            return super().__rmod__(other)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__:
             raise AttributeError(f"Money cannot be changed: {name} is part of its value.")
         object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"Money cannot be changed: {name} is part of its value.")
 
     def __reduce__(self) -> tuple[type[Self], tuple[str, str]]:
         return type(self), (str(self.amount), self.currency.code)
@@ -219,14 +271,14 @@ def parse_money(text: str) -> Money:
 def to_minor(money: moneyed.Money) -> int:
     """Return the amount in minor units of ISO 4217: 12.30 EUR is 1230, 500 JPY is 500. Exact or an error."""
     strict = checked(money)
-    return int(strict.amount.scaleb(exponent_of(strict.currency.code)))
+    return int(strict.amount.scaleb(exponent_of(strict.currency.code), context=_EXACT))
 
 
 def from_minor(minor: int, currency: str) -> Money:
     """Return minor units of ISO 4217 as money: 1230 and "EUR" is 12.30 EUR."""
     if type(minor) is not int:
         raise InvalidInput(f"Minor units are a whole int, not {minor!r}.", code="inexact_amount")
-    return Money(Decimal(minor).scaleb(-exponent_of(currency)), currency)
+    return Money(Decimal(minor).scaleb(-exponent_of(currency), context=_EXACT), currency)
 
 
 def total(amounts: Iterable[moneyed.Money], *, currency: str) -> Money:
@@ -271,7 +323,12 @@ def allot(whole: int, weights: Sequence[int | Fraction]) -> list[int]:
 
     Largest remainder: every part is the floor or the ceiling of its exact share; ties go to the earlier part.
     All weights zero: the whole goes to the first part.
+
+    Raises:
+        InvalidInput: a weight below zero, or a whole other than zero and nothing to split it over.
     """
+    if any(weight < 0 for weight in weights):
+        raise InvalidInput(f"{list(weights)!r:.80} has a weight below zero.", code="negative_weight")
     if not weights:
         if whole:
             raise InvalidInput(f"{whole} cannot be split over nothing.", code="nothing_to_allot")
@@ -289,10 +346,13 @@ def allot(whole: int, weights: Sequence[int | Fraction]) -> list[int]:
 
 def format_money(money: moneyed.Money, *, locale: str = "en") -> str:
     """Write money for a reader of `locale` (`en`, `de-DE`, `nb-NO`), never by the process environment."""
-    from babel.numbers import format_currency  # noqa: PLC0415 - loads locale data, needed only for display
+    from babel import Locale, UnknownLocaleError  # noqa: PLC0415 - loads locale data, needed only for display
+    from babel.numbers import format_currency  # noqa: PLC0415
 
+    strict = checked(money)
     try:
-        number = money.amount
-        return format_currency(number, money.currency.code, locale=locale.replace("-", "_"), decimal_quantization=False)
-    except (ValueError, InvalidOperation) as error:
-        raise InvalidInput(f"{locale!r} is not a locale such as 'en' or 'de-DE'.", code="unknown_locale") from error
+        reader = Locale.parse(locale.replace("-", "_"))  # never empty: babel would then ask the environment
+        with localcontext(_EXACT):
+            return format_currency(strict.amount, strict.currency.code, locale=reader, decimal_quantization=False)
+    except (ValueError, UnknownLocaleError) as error:
+        raise InvalidInput(f"{locale!r:.40} is not a locale such as 'en' or 'de-DE'.", code="unknown_locale") from error
