@@ -2,7 +2,7 @@
 
 The sessions run in the environment that nox itself runs in, when that one has everything: `uv run nox` has just
 installed the `dev` group, and four more environments with the same packages would only cost time.
-Where it has not (nox from elsewhere), and with `nox --force-venv-backend "uv|virtualenv"`, every session gets an
+Where it has not (nox from elsewhere), and with `nox --force-venv-backend uv`, every session gets an
 environment of its own with its own dependency group, which also proves that the group is complete.
 """
 
