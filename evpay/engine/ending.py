@@ -126,7 +126,7 @@ class Ender:
             charging_ended_at=_charging_ended(followed) or ended_at,
             energy_wh=track.energy_wh,
             first_reading=track.first,
-            last_reading=track.last,
+            last_reading=track.last_energy,
             signed_data=track.signed,
             stop_reason=reason,
             flags=session.flags | track.flags,

@@ -181,7 +181,7 @@ def session_view(followed: Followed) -> Session:
             "status": status,
             "energy_wh": track.energy_wh,
             "first_reading": track.first,
-            "last_reading": track.last,
+            "last_reading": track.last_energy,
             "signed_data": track.signed,
             "flags": session.flags | track.flags,
         }

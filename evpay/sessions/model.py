@@ -86,7 +86,8 @@ class Site(FrozenModel):
 class Session(FrozenModel):
     """What happened at one connector. Immutable: every call returns a newer one.
 
-    `energy_wh` in Wh since the start; `flags` say what a person may want to look at; `denial` why it was refused.
+    `energy_wh` in Wh since the start, counted from `first_reading` to `last_reading`, the last that carries an
+    energy; `flags` say what a person may want to look at; `denial` why it was refused.
     """
 
     id: str

@@ -4,9 +4,10 @@ Every reading is kept; `accept` decides, purely and from all of them at once, wh
 and reordered readings give the same answer, and nothing depends on the order of arrival.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Final, Self
 
@@ -22,10 +23,10 @@ __all__ = ["MJ_PER_WH", "ConnectorState", "Flag", "MeterReading", "Sample", "Tra
 MJ_PER_WH: Final = 3_600_000
 """Millijoules in a watt-hour: energy is counted in whole millijoules."""
 
-_TOLERANCE: Final = Decimal("1.05")
 _SLACK_WH: Final = 200
 _ASSUMED_POWER_W: Final = 500_000
 _DAY_US: Final = 86_400_000_000
+_EXACT: Final = Context(prec=100)
 
 
 class ConnectorState(StrEnum):
@@ -86,10 +87,12 @@ class MeterReading(FrozenModel):
                 code="inexact_number",
             )
         try:
-            wh = Decimal(energy_kwh) * 1000
+            wh = Decimal(energy_kwh).scaleb(3, context=_EXACT)
         except (ArithmeticError, ValueError, TypeError):
             raise InvalidInput(f"{str(energy_kwh)[:40]!r} is not a number of kWh.", code="malformed_number") from None
-        return cls(energy_wh=wh.normalize().quantize(Decimal(1)) if wh == wh.to_integral_value() else wh, **fields)
+        if wh.is_finite() and wh.adjusted() < 20 and wh == wh.to_integral_value():
+            wh = wh.quantize(Decimal(1), context=_EXACT)
+        return cls(energy_wh=wh, **fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +106,16 @@ class Sample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Track:
-    """The accepted samples of a session in order of time, and what was odd about the rest."""
+    """The accepted samples of a session in order of time, and what was odd about the rest.
+
+    `first` is the reading from which energy is counted, `last_energy` the one up to which it is, `last` the newest.
+    """
 
     samples: tuple[Sample, ...]
     flags: frozenset[Flag]
     first: MeterReading | None
     last: MeterReading | None
+    last_energy: MeterReading | None
     signed: tuple[str, ...]
 
     @property
@@ -118,8 +125,9 @@ class Track:
 
     @property
     def energy_wh(self) -> Decimal:
-        """Energy so far, in Wh."""
-        return Decimal(self.energy_mj) / MJ_PER_WH
+        """Energy so far, in Wh, with the decimals that it needs; six at most."""
+        whole, rest = divmod((self.energy_mj * 5 + 9) // 18, 1_000_000)
+        return Decimal(f"{whole}.{rest:06}".rstrip("0").rstrip("."))
 
 
 def reading_digest(reading: MeterReading) -> str:
@@ -127,29 +135,79 @@ def reading_digest(reading: MeterReading) -> str:
     return digest(reading.model_dump(mode="json"))
 
 
-def _mj(wh: Decimal) -> int:
-    return int((wh * MJ_PER_WH).to_integral_value())
+def _micro_wh(wh: Decimal) -> int:
+    """Return whole µWh: exact, as a reading has six decimals at most, and under any decimal context of the host's."""
+    numerator, denominator = wh.as_integer_ratio()
+    return numerator * 1_000_000 // denominator
 
 
-def _plausible_mj(elapsed_us: int, max_power_w: int | None) -> int:
-    """Most energy that can have flowed: maximum power over the time, 5 % of tolerance, and a little slack."""
+def _plausible(elapsed_us: int, max_power_w: int | None) -> int:
+    """Most µWh that can have flowed: maximum power over the time, 5 % of tolerance, and a little slack."""
     watts = max_power_w or _ASSUMED_POWER_W
-    return int(_TOLERANCE * watts * elapsed_us / 1000) + _SLACK_WH * MJ_PER_WH
+    return watts * elapsed_us * 105 // 360_000 + _SLACK_WH * 1_000_000
 
 
-def _baseline(ordered: list[MeterReading]) -> Decimal | None:
-    first = next((reading for reading in ordered if reading.register_wh is not None), None)
-    if first is None or first.register_wh is None:
-        return None
-    return first.register_wh - (first.energy_wh or 0)
+@dataclass(frozen=True, slots=True)
+class _Jump:
+    """Where a meter rose by more than can have flowed: what it said, the energy until then, and the reading."""
+
+    said: int
+    energy: int
+    reading: MeterReading
 
 
-def _energy(reading: MeterReading, baseline: Decimal | None) -> int | None:
-    if reading.energy_wh is not None:
-        return _mj(reading.energy_wh)
-    if reading.register_wh is not None and baseline is not None:
-        return _mj(reading.register_wh - baseline)
-    return None
+class _Counter:
+    """Energy since the start, in µWh, out of what a meter says from reading to reading."""
+
+    def __init__(self, *, max_power_w: int | None) -> None:
+        self.energy = 0
+        self.first: MeterReading | None = None
+        self.last: MeterReading | None = None
+        self._max_power_w = max_power_w
+        self._baseline: int | None = None
+        self._jumps: tuple[list[_Jump], list[_Jump]] = ([], [])  # of the session's energy, and of the register
+
+    @property
+    def begin(self) -> MeterReading | None:
+        """The reading from which energy is counted."""
+        at_zero = (jumps[0].reading for jumps in self._jumps if jumps and jumps[0].energy == 0)
+        return next(at_zero, self.first)
+
+    def read(self, reading: MeterReading, *, elapsed_us: int) -> int | None:
+        """Return the energy that the reading shows, or None if that is more than can have flowed.
+
+        A meter that jumped and stays up (its lifetime's energy sent as the session's, another session's register)
+        counts on from the jump; one that comes down and counts on there only stumbled.
+        """
+        said = self._said(reading)
+        jumps = self._jumps[reading.energy_wh is None]
+        below = bisect_right(jumps, said, key=lambda jump: jump.said)
+        shown = said - jumps[below - 1].said + jumps[below - 1].energy if below else said
+        if shown > _plausible(elapsed_us, self._max_power_w):
+            jumps.insert(below, _Jump(said, self.energy, reading))
+            return None
+        if shown > self.energy:
+            del jumps[below:]
+        if shown >= self.energy:
+            self.energy, self.last = shown, reading
+        self.first = self.first or reading
+        return shown
+
+    def _said(self, reading: MeterReading) -> int:
+        own = None if reading.energy_wh is None else _micro_wh(reading.energy_wh)
+        register = None if reading.register_wh is None else _micro_wh(reading.register_wh)
+        if register is not None and self._baseline is None:
+            self._baseline = register - (self.energy if own is None else own)
+        if own is not None:
+            return own
+        return (register or 0) - (self._baseline or 0)
+
+
+def _order(reading: MeterReading) -> tuple[object, ...]:
+    """Return all that a reading says, its time first: readings of the same order are the same reading."""
+    numbers = (reading.energy_wh, reading.register_wh, reading.power_w, reading.soc_percent)
+    energy, register, power, soc = (-1 if number is None else number for number in numbers)
+    return reading.at, energy, register, reading.state or "", power, soc, reading.signed or ""
 
 
 def accept(readings: Iterable[MeterReading], *, started_us: int, now_us: int, max_power_w: int | None = None) -> Track:
@@ -160,46 +218,47 @@ def accept(readings: Iterable[MeterReading], *, started_us: int, now_us: int, ma
     Readings from before the start set the register's baseline and count as of the start.
     """
     flags: set[Flag] = set()
-    timely: list[MeterReading] = []
+    timely: dict[tuple[object, ...], MeterReading] = {}
     for reading in readings:
         at_us = microseconds(reading.at)
         if started_us - _DAY_US <= at_us <= max(now_us, started_us) + _DAY_US:
-            timely.append(reading)
+            timely[_order(reading)] = reading
         else:
             flags.add(Flag.IMPLAUSIBLE_TIME)
-    timely.sort(key=lambda reading: (reading.at, reading.energy_wh or 0, reading.register_wh or 0, reading.state or ""))
-    samples = _samples(timely, started_us=started_us, max_power_w=max_power_w, flags=flags)
-    with_energy = [r for r in timely if r.energy_wh is not None or r.register_wh is not None]
+    ordered = [timely[order] for order in sorted(timely)]
+    counter = _Counter(max_power_w=max_power_w)
+    samples = _samples(ordered, counter, started_us=started_us, flags=flags)
     return Track(
         samples=tuple(samples),
         flags=frozenset(flags),
-        first=with_energy[0] if with_energy else None,
-        last=timely[-1] if timely else None,
-        signed=tuple(dict.fromkeys(r.signed for r in timely if r.signed)),
+        first=counter.begin,
+        last=ordered[-1] if ordered else None,
+        last_energy=counter.last,
+        signed=tuple(dict.fromkeys(reading.signed for reading in ordered if reading.signed)),
     )
 
 
-def _samples(
-    ordered: list[MeterReading], *, started_us: int, max_power_w: int | None, flags: set[Flag]
-) -> list[Sample]:
-    baseline = _baseline(ordered)
+def _samples(ordered: list[MeterReading], counter: _Counter, *, started_us: int, flags: set[Flag]) -> list[Sample]:
     samples: list[Sample] = []
-    energy, state = 0, ConnectorState.CHARGING
+    state, shown_before = ConnectorState.CHARGING, None
     for reading in ordered:
         at_us = max(microseconds(reading.at), started_us)
-        claimed = _energy(reading, baseline)
         state = reading.state or state
-        if claimed is not None and claimed > _plausible_mj(at_us - started_us, max_power_w):
-            flags.add(Flag.IMPLAUSIBLE_ENERGY)
-            claimed = None
-            if reading.state is None:
-                continue
-        if claimed is not None and claimed < energy:
-            flags.add(Flag.FALLING_METER)
+        energy, shown = counter.energy, None
+        if reading.energy_wh is not None or reading.register_wh is not None:
+            shown = counter.read(reading, elapsed_us=at_us - started_us)
+            if shown is None:
+                flags.add(Flag.IMPLAUSIBLE_ENERGY)
+                if reading.state is None:
+                    continue
+            elif shown < energy:
+                flags.add(Flag.FALLING_METER)
         if samples and samples[-1].at_us == at_us:
-            if claimed is not None and claimed != samples[-1].energy_mj and at_us > started_us:
+            if None not in (shown, shown_before) and shown != shown_before and at_us > started_us:
                 flags.add(Flag.CONFLICTING_READING)
             samples.pop()
-        energy = max(energy, claimed or 0)
-        samples.append(Sample(at_us, energy, state))
+        else:
+            shown_before = None
+        shown_before = shown if shown is not None else shown_before
+        samples.append(Sample(at_us, (counter.energy * 36 + 5) // 10, state))
     return samples
