@@ -11,15 +11,16 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from evpay.engine.announcing import announce
-from evpay.engine.case import Case, is_final_capture, wake_us
+from evpay.engine.case import Case, wake_us
 from evpay.engine.closing import credit_note_rows, debt_rows
 from evpay.engine.drafts import update_payment
 from evpay.engine.requests import key_for
 from evpay.env import instant
 from evpay.ids import canonical_json, wire_key
 from evpay.ledger import postings
+from evpay.money import to_minor
 from evpay.payments.account import Capabilities
-from evpay.payments.lifecycle import Settlement, settle
+from evpay.payments.lifecycle import Settlement, is_final_capture, settle
 from evpay.payments.operation import SETTLED, UNSETTLED, OperationKind, OperationState
 from evpay.payments.outcome import ActionRequired, Declined, Failed, Outcome, Pending, Succeeded, Unknown
 from evpay.payments.reasons import OF_THE_SENDING, Advice, advice_for, may_try_elsewhere
@@ -69,12 +70,28 @@ def conclude(case: Case, lesson: Lesson, *, capabilities: Capabilities, test: bo
         return None
     payment = case.payment(found.payment_id)
     lesson = replace(lesson, outcome=_believed(lesson))
-    settled = [settle(payment, found, lesson.outcome, now_us=now_us)]
-    if settled[0].repeated:
+    settled = _proven_hold(case, payment, found, lesson.outcome, now_us=now_us)
+    told = settle(settled[-1].payment if settled else payment, found, lesson.outcome, now_us=now_us)
+    if told.repeated:
         return Commit(lesson.extra_writes) if lesson.extra_writes else None
-    settled[0] = _released(_rescheduled(settled[0], found, lesson.outcome, now_us=now_us), capabilities)
-    settled += _settle_authorize(case, settled[0], lesson.outcome, now_us=now_us)
+    told = _released(_rescheduled(told, found, lesson.outcome, now_us=now_us), capabilities)
+    settled += [told, *([] if settled else _settle_authorize(case, told, lesson.outcome, now_us=now_us))]
     return _rows(case, payment, settled, lesson, capabilities=capabilities, test=test, now_us=now_us)
+
+
+def _proven_hold(
+    case: Case, payment: PaymentRecord, operation: OperationRecord, outcome: Outcome, *, now_us: int
+) -> list[Settlement]:
+    """Settle an AUTHORIZE of which nothing was known by the void that released its hold: so it was there."""
+    authorize = case.authorize(payment.id)
+    if operation.kind is not OperationKind.VOID or operation.state not in UNSETTLED or authorize.state in SETTLED:
+        return []
+    if not isinstance(outcome, Succeeded) or outcome.amount.currency.code != payment.currency:
+        return []
+    if not payment.facts.open_hold < to_minor(outcome.amount) <= authorize.amount:
+        return []
+    held = Succeeded(amount=outcome.amount, handle=outcome.handle)
+    return [settle(payment, authorize, held, now_us=now_us)]
 
 
 def _believed(lesson: Lesson) -> Outcome:
@@ -122,7 +139,8 @@ def _settle_authorize(case: Case, first: Settlement, outcome: Outcome, *, now_us
         second = settle(first.payment, authorize, outcome, now_us=now_us)
         return [_rescheduled(second, authorize, outcome, now_us=now_us)]
     if operation.kind is OperationKind.VOID and operation.state is OperationState.SUCCEEDED:
-        ended = replace(authorize, state=OperationState.CANCELLED, answered_us=now_us, next_us=None)
+        # Not CANCELLED, which is final: should money come after all, it is late money, and is voided again.
+        ended = replace(authorize, state=OperationState.EXPIRED, answered_us=now_us, next_us=None)
         return [Settlement(payment=first.payment, operation=ended)]
     return []
 
@@ -140,8 +158,8 @@ def _rows(
     writes: list[Write] = []
     payment = before
     for settlement in settled:
-        recorded, rows = _record(_carried(payment, settlement), settlement, lesson, now_us=now_us)
-        payment = recorded
+        held = payment.facts.open_hold
+        payment, rows = _record(_carried(payment, settlement), settlement, lesson, open_before=held, now_us=now_us)
         writes += rows
     after = case.after(payment, *(settlement.operation for settlement in settled))
     session, session_writes = _session_after(after, settled, lesson, now_us=now_us)
@@ -153,7 +171,8 @@ def _rows(
     writes = [update_payment(before, payment), *writes, *session_writes]
     writes += _operations(case, settled)
     writes += debt_rows(after, now_us=now_us)
-    writes += credit_note_rows(after, settled[0].operation, test=test, now_us=now_us)
+    told = next(settlement.operation for settlement in settled if settlement.operation.id == lesson.operation_id)
+    writes += credit_note_rows(after, told, test=test, now_us=now_us)
     for reason in (settlement.review for settlement in settled if settlement.review is not None):
         problem = {"code": "review", "subject": payment.session_id or payment.intent_id, "message": reason}
         writes += announce(after, "attention_needed", {"problem": problem}, now_us=now_us)
@@ -178,7 +197,7 @@ def _released(settlement: Settlement, capabilities: Capabilities) -> Settlement:
 
 
 def _record(
-    payment: PaymentRecord, settlement: Settlement, lesson: Lesson, *, now_us: int
+    payment: PaymentRecord, settlement: Settlement, lesson: Lesson, *, open_before: int, now_us: int
 ) -> tuple[PaymentRecord, list[Write]]:
     """Return the payment one event on, and the event with its postings."""
     operation = settlement.operation
@@ -197,8 +216,8 @@ def _record(
     key = {"tenant": payment.tenant, "payment": payment.id, "no": no}
     kind = f"{operation.kind.value}.{operation.state.value}"
     writes: list[Write] = [Insert("event", {**key, "kind": kind, "body": text, "at_us": now_us, "hash": head})]
-    open_before = max(_open_before(settlement), 0)
-    for line, posting in enumerate(postings(payment.funding, settlement.changes, open_hold=open_before), 1):
+    posted = postings(payment.funding, settlement.changes, open_before=open_before, open_after=payment.facts.open_hold)
+    for line, posting in enumerate(posted, 1):
         values = {"line": line, "debit": posting.debit, "credit": posting.credit, "amount": posting.amount}
         writes.append(Insert("ledger", {**key, **values, "currency": payment.currency}))
     if settlement.payment.handle is not None and settlement.payment.handle.id:
@@ -207,14 +226,6 @@ def _record(
     if settlement.review is not None:
         writes += _review(payment, settlement.review, now_us=now_us)
     return replace(payment, events=no, head=head), writes
-
-
-def _open_before(settlement: Settlement) -> int:
-    """Return the open hold before the changes of a settlement."""
-    facts, changes = settlement.payment.facts, settlement.changes
-    return (facts.authorized - changes.get("authorized", 0)) - (
-        facts.captured - changes.get("captured", 0) + facts.released - changes.get("released", 0)
-    )
 
 
 def _review(payment: PaymentRecord, reason: str, *, now_us: int) -> list[Write]:
@@ -259,7 +270,8 @@ def _session_after(
         return record, []
     if authorize.payment_id != case.snapshot.payment.id or record.session.status is not SessionStatus.WAITING:
         return record, []
-    decided = _decide(record, authorize.outcome, lesson, now_us=now_us)
+    held = case.snapshot.payment.facts.open_hold
+    decided = _decide(record, authorize, lesson, held=held, now_us=now_us)
     if decided is None:
         return record, []
     writes: list[Write] = [update_session(record, decided, now_us=now_us)]
@@ -267,11 +279,15 @@ def _session_after(
     return replace(decided, version=record.version + 1), writes
 
 
-def _decide(record: SessionRecord, outcome: Outcome | None, lesson: Lesson, *, now_us: int) -> SessionRecord | None:
-    match outcome:
+def _decide(
+    record: SessionRecord, authorize: OperationRecord, lesson: Lesson, *, held: int, now_us: int
+) -> SessionRecord | None:
+    match outcome := authorize.outcome:
         case Succeeded():
-            if outcome.amount.amount <= 0:
+            if held <= 0:
                 return _denied(record, "nothing_was_held")
+            if held < authorize.amount and not record.policy.accept_partial_hold:
+                return _denied(record, "partial_hold")
             ready = record.changed(status=SessionStatus.READY, admission=Admission.ALLOW)
             return replace(ready, wake_us=now_us + _FIRST_LOOK_US)
         case Declined() | Failed():

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -226,7 +227,9 @@ class Runner:
         """Wait for an operation that somebody else runs, here or in another process, and return the case then."""
         task = self._running.get(operation_id)
         if task is not None:
-            await asyncio.wait({task}, timeout=within_s)
+            with suppress(TimeoutError):
+                async with self.context.env.timeout(within_s):
+                    await asyncio.wait({task})
         waited, turn = 0.0, 0
         while True:
             case = await self.context.case(tenant, intent_id)
