@@ -42,6 +42,7 @@ _RESERVED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "captured": (("clearing", "revenue"),),
     "captured_reversed": (("reversals", "clearing"),),
     "used": (("hold_used", "hold"),),
+    "unused": (("hold", "hold_used"),),
     "released": (("rail", "hold"),),
     "refunded": (("revenue", "clearing"),),
     "refund_reversed": (("clearing", "reversals"),),
@@ -54,6 +55,7 @@ _DEPOSITED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
     "captured": (("deposits", "revenue"),),
     "captured_reversed": (("reversals", "deposits"),),
     "used": (),
+    "unused": (),
     "released": (("deposits", "clearing"),),
 }
 _POSTED: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
@@ -72,18 +74,17 @@ CHART: Final[Mapping[Funding, Mapping[str, tuple[tuple[str, str], ...]]]] = {
 }
 
 
-def postings(funding: Funding, changes: Mapping[str, int], *, open_hold: int) -> tuple[Posting, ...]:
-    """Return the postings of changed totals (minor units); `open_hold` is the hold before the change.
+def postings(funding: Funding, changes: Mapping[str, int], *, open_before: int, open_after: int) -> tuple[Posting, ...]:
+    """Return the postings of changed totals (minor units), between the open hold before and after the change.
 
-    A capture uses up the hold as far as it reaches; what is captured above it never was on hold.
+    A capture uses up the hold as far as it reaches; what is captured above it never was on hold. A capture that is
+    reversed leaves as much of the hold open again.
     """
-    named = dict(changes)
-    if "captured" in named:
-        used = min(named["captured"], open_hold + named.get("authorized", 0))
-        named = {"authorized": named.pop("authorized", 0), "captured": named.pop("captured"), "used": used, **named}
+    used = open_before + changes.get("authorized", 0) - changes.get("released", 0) - open_after
+    moved = {**changes, "used": used, "unused": -used}
     chart = CHART[funding]
     return tuple(
-        Posting(debit, credit, minor) for name, minor in named.items() if minor > 0 for debit, credit in chart[name]
+        Posting(debit, credit, minor) for name, minor in moved.items() if minor > 0 for debit, credit in chart[name]
     )
 
 

@@ -3,7 +3,6 @@
 Pure: what must still be done is read off the facts, so that it is found again after any crash.
 """
 
-import json
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
@@ -11,16 +10,18 @@ from evpay.env import microseconds
 from evpay.payments.account import Capabilities
 from evpay.payments.debt import Debt
 from evpay.payments.intent import Snapshot
+from evpay.payments.lifecycle import is_final_capture
 from evpay.payments.operation import IN_FLIGHT, UNSETTLED, OperationKind, OperationState
 from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.receipts.model import Receipt, ReceiptKind
 from evpay.sessions.model import Admission, SessionStatus
 from evpay.store.rows import SessionRecord
 
-__all__ = ["MAX_VOIDS", "Case", "Step", "is_final_capture", "is_wanted", "next_step", "wake_us"]
+__all__ = ["MAX_VOIDS", "Case", "Step", "is_wanted", "next_step", "wake_us"]
 
-MAX_VOIDS: Final = 6
 _SECOND: Final = 1_000_000
+_VOID_AGAIN_S: Final = (60, 300, 1_800, 7_200, 21_600)
+MAX_VOIDS: Final = len(_VOID_AGAIN_S) + 1
 _WEEK_US: Final = 7 * 86_400 * _SECOND
 _AFTER_EXPIRY_US: Final = 60 * _SECOND
 _OPEN: Final = frozenset({SessionStatus.WAITING, SessionStatus.READY, SessionStatus.CHARGING, SessionStatus.IDLE})
@@ -72,16 +73,12 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What must be done next at a payment: submit a reserved operation, or void what is open."""
+    """What must be done next at a payment, and not before when: submit a reserved operation, or void what is open."""
 
     kind: Literal["activate", "void"]
     payment: PaymentRecord
     operation: OperationRecord | None = None
-
-
-def is_final_capture(operation: OperationRecord) -> bool:
-    """Say whether an operation is a capture after which nothing more is taken."""
-    return operation.kind is OperationKind.CAPTURE and bool(json.loads(operation.request)["final"])
+    not_before_us: int = 0
 
 
 def _is_captured(operations: tuple[OperationRecord, ...]) -> bool:
@@ -113,7 +110,7 @@ def next_step(case: Case, payment: PaymentRecord, capabilities: Capabilities) ->
     busy = [found for found in operations if found.state in IN_FLIGHT]
     reserved = [found for found in operations if found.state is OperationState.RESERVED]
     if not busy and reserved:
-        return Step(kind="activate", payment=payment, operation=reserved[0])
+        return Step(kind="activate", payment=payment, operation=reserved[0], not_before_us=reserved[0].next_us or 0)
     voids = [found for found in operations if found.kind is OperationKind.VOID]
     if is_wanted(case, payment) or len(voids) >= MAX_VOIDS or any(found.state in UNSETTLED for found in voids):
         return None
@@ -121,16 +118,22 @@ def next_step(case: Case, payment: PaymentRecord, capabilities: Capabilities) ->
     blind = authorize.state is OperationState.UNKNOWN and not capabilities.look_up and not voids
     waiting = authorize.state in (OperationState.REQUIRES_ACTION, OperationState.PENDING) and not busy
     if blind or waiting or (payment.facts.open_hold > 0 and not busy):
-        return Step(kind="void", payment=payment)
+        return Step(kind="void", payment=payment, not_before_us=_void_again_us(voids))
     return None
+
+
+def _void_again_us(voids: list[OperationRecord]) -> int:
+    """Return when to void what earlier voids have not released: later each time, so that a look-up comes between."""
+    if not voids or voids[-1].answered_us is None:
+        return 0
+    return voids[-1].answered_us + _VOID_AGAIN_S[min(len(voids), len(_VOID_AGAIN_S)) - 1] * _SECOND
 
 
 def wake_us(case: Case, payment: PaymentRecord, capabilities: Capabilities, *, now_us: int) -> int | None:
     """Return when housekeeping must look at a payment: at once if something is to be done, else at its deadline."""
     step = next_step(case, payment, capabilities)
     if step is not None:
-        later = step.operation.next_us if step.operation is not None else None
-        return max(now_us, later or 0)
+        return max(now_us, step.not_before_us)
     if payment.facts.open_hold <= 0:
         return None
     if payment.expires_us is None:

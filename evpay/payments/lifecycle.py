@@ -3,6 +3,7 @@
 Facts change only through `settle`; the status is derived from facts and operations and never set.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,7 +28,7 @@ from evpay.payments.outcome import (
 )
 from evpay.payments.records import OperationRecord, PaymentRecord
 
-__all__ = ["Settlement", "Status", "available", "expiry_us", "is_live", "settle", "status"]
+__all__ = ["Settlement", "Status", "available", "expiry_us", "is_final_capture", "is_live", "settle", "status"]
 
 
 class Status(StrEnum):
@@ -69,7 +70,7 @@ def expiry_us(expires: datetime | timedelta | None, *, sent_us: int) -> int | No
         case None:
             return None
         case timedelta():
-            return sent_us + int(expires.total_seconds() * 1_000_000)
+            return sent_us + expires // timedelta(microseconds=1)
         case datetime():
             return microseconds(expires)
         case never:
@@ -97,7 +98,7 @@ def settle(payment: PaymentRecord, operation: OperationRecord, outcome: Outcome,
         return Settlement(payment=_with_handle(payment, outcome), operation=_leg(answered, outcome))
     match outcome:
         case Succeeded():
-            return _settle_success(payment, answered, outcome, now_us=now_us)
+            return _settle_success(payment, answered, outcome, was=operation.state, now_us=now_us)
         case Pending() | ActionRequired():
             return Settlement(payment=_with_handle(payment, outcome), operation=answered)
         case Declined() | Failed() | Unknown():
@@ -121,22 +122,25 @@ def _with_handle(payment: PaymentRecord, outcome: Outcome) -> PaymentRecord:
 def _with_hold(payment: PaymentRecord, hold: Hold | None, *, authorized: int, sent_us: int) -> PaymentRecord:
     if hold is None:
         return payment
-    limit = to_minor(hold.capture_limit) if hold.capture_limit is not None else authorized
+    stated = hold.capture_limit
+    limit = to_minor(stated) if stated is not None and stated.currency.code == payment.currency else authorized
+    gone = payment.facts.captured + payment.facts.released  # what has been captured was allowed
     return replace(
         payment,
         hold=hold,
         expires_us=expiry_us(hold.expires, sent_us=sent_us),
-        over_allowed=max(limit - authorized, 0),
+        over_allowed=max(limit - authorized, gone - authorized, 0),
     )
 
 
 def _settle_success(
-    payment: PaymentRecord, operation: OperationRecord, outcome: Succeeded, *, now_us: int
+    payment: PaymentRecord, operation: OperationRecord, outcome: Succeeded, *, was: OperationState, now_us: int
 ) -> Settlement:
     review = _contradiction(payment, operation, outcome)
     if review is not None:
-        unknown = Unknown(detail=review)
-        held = replace(operation, state=OperationState.UNKNOWN, outcome=unknown, answered_us=now_us)
+        # What only waits goes on waiting: UNKNOWN holds up every other effect, and at most one may be in flight.
+        state = was if was in (OperationState.PENDING, OperationState.REQUIRES_ACTION) else OperationState.UNKNOWN
+        held = replace(operation, state=state, outcome=Unknown(detail=review), answered_us=now_us)
         return Settlement(payment=_with_handle(payment, outcome), operation=held, review=review)
     confirmed = to_minor(outcome.amount)
     changes = _changes(payment, operation, confirmed)
@@ -160,6 +164,12 @@ def _contradiction(payment: PaymentRecord, operation: OperationRecord, outcome: 
     match operation.kind:
         case OperationKind.CAPTURE | OperationKind.REFUND if confirmed != operation.amount:
             return f"the processor confirmed {outcome.amount} of a {operation.kind} of {asked}"
+        case OperationKind.CAPTURE if confirmed > payment.capturable:
+            most = from_minor(payment.capturable, payment.currency)
+            return f"the processor captured {outcome.amount} where {most} could be captured"
+        case OperationKind.REFUND | OperationKind.CHARGEBACK if confirmed > payment.facts.refundable:
+            most = from_minor(payment.facts.refundable, payment.currency)
+            return f"the processor gave back {outcome.amount} where {most} was left of what is captured"
         case OperationKind.VOID if confirmed > payment.facts.open_hold:
             held = from_minor(payment.facts.open_hold, payment.currency)
             return f"the processor released {outcome.amount} where {held} was on hold"
@@ -204,6 +214,9 @@ def _settle_again(payment: PaymentRecord, operation: OperationRecord, outcome: O
     gone = isinstance(outcome, Declined | Failed)
     if operation.state is OperationState.SUCCEEDED and gone and operation.kind in _REVERSAL:
         changes = {_REVERSAL[operation.kind]: operation.confirmed or 0}
+        if operation.kind is OperationKind.CAPTURE and changes["captured_reversed"] > payment.facts.refundable:
+            review = "the processor reversed a capture of which something had been given back"
+            return Settlement(payment=payment, operation=operation, review=review)
         return Settlement(
             payment=replace(payment, totals=payment.totals.plus(changes)),
             operation=replace(operation, state=OperationState.REVERSED, outcome=outcome, answered_us=now_us),
@@ -213,7 +226,7 @@ def _settle_again(payment: PaymentRecord, operation: OperationRecord, outcome: O
     late = (OperationState.DECLINED, OperationState.FAILED, OperationState.EXPIRED)
     if operation.state in late and isinstance(outcome, Succeeded):
         reopened = replace(operation, state=OperationState.SUCCEEDED, outcome=outcome, answered_us=now_us)
-        settled = _settle_success(payment, reopened, outcome, now_us=now_us)
+        settled = _settle_success(payment, reopened, outcome, was=operation.state, now_us=now_us)
         if settled.operation.state is OperationState.SUCCEEDED:
             return replace(settled, review=f"a {operation.kind} that had ended as {operation.state} succeeded late")
         return Settlement(payment=payment, operation=operation, review=settled.review)
@@ -295,15 +308,29 @@ def is_live(payment: PaymentRecord, operations: Sequence[OperationRecord]) -> bo
     return any(operation.state in UNSETTLED for operation in _of(operations, OperationKind.AUTHORIZE))
 
 
+def is_final_capture(operation: OperationRecord) -> bool:
+    """Say whether an operation is a capture after which nothing more is taken."""
+    return operation.kind is OperationKind.CAPTURE and bool(json.loads(operation.request)["final"])
+
+
+def _closes(operation: OperationRecord) -> bool:
+    """Say whether nothing more can be asked of the hold because of this operation."""
+    match operation.kind:
+        case OperationKind.VOID:
+            return operation.state not in _REFUSED
+        case OperationKind.CAPTURE:
+            return operation.state in UNSETTLED or (operation.state not in _REFUSED and is_final_capture(operation))
+        case _:
+            return False
+
+
 def available(payment: PaymentRecord, operations: Sequence[OperationRecord], *, can_refund: bool) -> tuple[str, ...]:
     """Return the verbs that the payment allows now."""
     verbs: list[str] = []
-    waiting = any(operation.state is OperationState.REQUIRES_ACTION for operation in operations)
+    asked = _of(operations, OperationKind.AUTHORIZE)
+    waiting = any(operation.state is OperationState.REQUIRES_ACTION for operation in asked)
     busy = any(operation.state in IN_FLIGHT for operation in operations if operation.kind is not OperationKind.VOID)
-    closed = any(
-        operation.kind in (OperationKind.CAPTURE, OperationKind.VOID) and operation.state not in _REFUSED
-        for operation in operations
-    )
+    closed = any(_closes(operation) for operation in operations)
     if waiting:
         verbs.append("complete_action")
     if payment.facts.open_hold > 0 and not closed:
