@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from evpay.cli.invocation import JsonOption, invocation
 from evpay.errors import InvalidInput
 from evpay.tariffs.cost import Cost
 from evpay.tariffs.exact import plain_text
@@ -24,6 +25,7 @@ _CANNOT_BE_PRICED = 2
 
 
 def price(
+    context: typer.Context,
     cdr: Annotated[str, typer.Argument(metavar="CDR.json", help="An OCPI CDR; - reads it from standard input.")],
     tariff: Annotated[
         list[str] | None, typer.Option(metavar="TARIFF.json", help="Price with this tariff instead; may be repeated.")
@@ -33,9 +35,10 @@ def price(
         bool, typer.Option("--reservation-expired", help="The reservation expired unused.")
     ] = False,
     decimals: Annotated[int | None, typer.Option(min=0, max=12, help="Round the totals to so many decimals.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Price the session of an OCPI CDR (2.1.1, 2.2.1 or 2.3.0), line by line."""
+    as_json = invocation(context, as_json=as_json).as_json
     try:
         document = _read(cdr, path="CDR")
         tariffs = [_read(name, path="--tariff") for name in tariff] if tariff else None

@@ -14,7 +14,7 @@ from evpay.store.commit import (
     Update,
     Write,
 )
-from evpay.store.database import Store, migrate
+from evpay.store.database import Store, migrate, mode
 
 __all__ = [
     "AlreadyThere",
@@ -31,4 +31,5 @@ __all__ = [
     "Update",
     "Write",
     "migrate",
+    "mode",
 ]

@@ -21,7 +21,7 @@ from evpay.store.migrations import HEAD, REVISIONS, make, upgrade
 from evpay.store.statements import Statements
 from evpay.store.writer import Writer
 
-__all__ = ["Store", "migrate"]
+__all__ = ["Store", "migrate", "mode"]
 
 T = TypeVar("T")
 
@@ -154,22 +154,18 @@ class Store:
             upgrade(self._backend.engine_for_migrating())
 
     def _agree_on_mode(self, connection: DriverConnection) -> None:
-        mode = "live" if self._live else "test"
-        if (found := self._mode(connection)) is None:
+        wanted = "live" if self._live else "test"
+        if (found := _mode(connection)) is None:
             connection.execute(self._backend.begin)
-            row = Insert("store", {"id": 1, "mode": mode, "created_us": self._env.now_us()}, or_ignore=True)
+            row = Insert("store", {"id": 1, "mode": wanted, "created_us": self._env.now_us()}, or_ignore=True)
             connection.execute(*Statements(self._backend.dialect).of(row))
             connection.commit()
-            found = self._mode(connection)
-        if found != mode:
+            found = _mode(connection)
+        if found != wanted:
             raise ConfigurationError(
-                f"the store {self.place!r} was made for {found!r} and the providers are {mode!r}: test and live never "
-                "share a store. Name another store, or other keys."
+                f"the store {self.place!r} was made for {found!r} and the providers are {wanted!r}: test and live "
+                "never share a store. Name another store, or other keys."
             )
-
-    def _mode(self, connection: DriverConnection) -> object:
-        row = connection.execute("SELECT mode FROM store").fetchone()
-        return None if row is None else row[0]
 
 
 def migrate(url: str) -> tuple[str | None, str]:
@@ -188,6 +184,27 @@ def migrate(url: str) -> tuple[str | None, str]:
             if before != HEAD:
                 upgrade(backend.engine_for_migrating())
     return before, HEAD
+
+
+def mode(url: str) -> str | None:
+    """Return what a store was made for, `"test"` or `"live"`; None if it was never opened for either.
+
+    For readers, who open a store in the mode that it has. Nothing is written into it.
+
+    Raises:
+        ConfigurationError: the URL cannot be a store's, or the schema is newer than this evpay.
+    """
+    backend = _backend(url)
+    with _reaching(backend):
+        backend.prepare()
+        with closing(backend.connect()) as connection:
+            found = None if _known_revision(backend, connection) is None else _mode(connection)
+    return None if found is None else str(found)
+
+
+def _mode(connection: DriverConnection) -> object:
+    row = connection.execute("SELECT mode FROM store").fetchone()
+    return None if row is None else row[0]
 
 
 def _known_revision(backend: Backend, connection: DriverConnection) -> str | None:

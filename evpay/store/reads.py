@@ -29,6 +29,7 @@ __all__ = [
     "due_payments",
     "due_sessions",
     "events_after",
+    "events_of",
     "has_final_reading",
     "inbox_digest",
     "intent_by_id",
@@ -264,6 +265,14 @@ def events_after(connection: Connection, *, tenant: str, consumer: str, limit: i
         .where(outbox.c.tenant == tenant, or_(cursor.c.no.is_(None), outbox.c.no > cursor.c.no))
         .order_by(outbox.c.at_us, outbox.c.subject, outbox.c.no)
         .limit(limit)
+    ).all()
+
+
+def events_of(connection: Connection, *, tenant: str, payment_id: str) -> Sequence[Row[Any]]:
+    """Return the events of a payment, oldest first: each is bound to the one before it by its hash."""
+    table = _T["event"]
+    return connection.execute(
+        select(table).where(table.c.tenant == tenant, table.c.payment == payment_id).order_by(table.c.no)
     ).all()
 
 

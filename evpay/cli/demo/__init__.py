@@ -1,0 +1,1 @@
+"""`evpay demo`: a session from plug to refund, told step by step from what is in the store."""

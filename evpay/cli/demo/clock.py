@@ -1,0 +1,29 @@
+"""A clock that follows a session: moved along with its readings, running on like a real one in between."""
+
+import time
+from datetime import datetime
+
+from evpay.env import RealEnv, instant, microseconds
+
+__all__ = ["SessionClock"]
+
+
+class SessionClock(RealEnv):
+    """The real world at another time of day. The processor that stands by gets `now`, so both agree."""
+
+    def __init__(self, at: datetime) -> None:
+        self._base_us = microseconds(at)
+        self._since_ns = time.monotonic_ns()
+
+    def now_us(self) -> int:
+        """See `Env`."""
+        return self._base_us + (time.monotonic_ns() - self._since_ns) // 1000
+
+    def now(self) -> datetime:
+        """Return the same as a datetime."""
+        return instant(self.now_us())
+
+    def move(self, at: datetime) -> None:
+        """Go on at an instant; a clock never goes back."""
+        target_us = max(microseconds(at), self.now_us())
+        self._base_us, self._since_ns = target_us, time.monotonic_ns()
