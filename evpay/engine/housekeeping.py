@@ -20,6 +20,8 @@ from evpay.engine.tracking import Tracker, expose
 from evpay.env import instant
 from evpay.errors import EvpayError
 from evpay.model import FrozenModel
+from evpay.payments.exposure import Decision
+from evpay.payments.operation import OperationKind
 from evpay.payments.records import PaymentRecord
 from evpay.sessions.model import Admission, SessionStatus
 from evpay.store import reads
@@ -127,6 +129,7 @@ class Housekeeper:
 
     async def _payment(self, tenant: str, intent_id: str, payment_id: str) -> bool:
         """Do what must be done at a payment, or heed the deadline of its hold."""
+        await self._look_again(await self._context.case(tenant, intent_id), payment_id)
         await self._runner.drive(tenant, intent_id)
         case = await self._context.case(tenant, intent_id)
         payment = case.payment(payment_id)
@@ -152,6 +155,14 @@ class Housekeeper:
         self._context.notify()
         return True
 
+    async def _look_again(self, case: Case, payment_id: str) -> None:
+        """Ask about a hold that is open although it was voided: the processor may have let it go by itself."""
+        payment = case.payment(payment_id)
+        provider = self._context.provider(payment)
+        voided = any(found.kind is OperationKind.VOID for found in case.snapshot.of(payment_id))
+        if voided and payment.facts.open_hold > 0 and provider.capabilities.look_up:
+            await self._recoverer.look(case, provider, payment_id=payment_id)
+
     async def _deadline(self, case: Case, payment: PaymentRecord, *, now_us: int) -> list[Write]:
         """Tell the host that a hold is about to expire: an open session should stop, and a person should know."""
         if payment.facts.open_hold <= 0 or payment.expires_us is None:
@@ -168,7 +179,7 @@ class Housekeeper:
         if case.session is not None and case.session.session.status is SessionStatus.READY:
             followed = await self._tracker.follow(case.tenant, case.session.session.id)
             exposure, _ = expose(followed, case, step_minor=step_minor(self._context, case), now_us=now_us)
-            asked = exposure.model_copy(update={"decision": "stop", "reason": "hold_expires"})
+            asked = exposure.model_copy(update={"decision": Decision.STOP, "reason": "hold_expires"})
             writes += stop_requested(case, asked, now_us=now_us)
         return writes
 

@@ -16,7 +16,7 @@ from evpay.env import microseconds
 from evpay.errors import NotFound
 from evpay.ids import canonical_json
 from evpay.money import from_minor, to_minor
-from evpay.payments.exposure import Decision, Exposure
+from evpay.payments.exposure import Decision, Exposure, Increment
 from evpay.payments.operation import OperationKind
 from evpay.payments.outcome import Handle
 from evpay.providers import IncrementRequest
@@ -107,7 +107,7 @@ class Meterer:
             self._context.notify()
         if verdict.raise_to is not None:
             self._runner.background(self._raise(case, verdict.raise_to), name="increment")
-            exposure = exposure.model_copy(update={"increment": "asked"})
+            exposure = exposure.model_copy(update={"increment": Increment.ASKED})
         return exposure
 
     async def _late(self, before: Followed, readings: Sequence[MeterReading], rows: tuple[Insert, ...]) -> Exposure:

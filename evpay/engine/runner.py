@@ -160,7 +160,7 @@ class Runner:
         now_us = self.context.env.now_us()
         for payment in case.snapshot.payments:
             step = next_step(case, payment, self.context.provider(payment).capabilities)
-            if step is None or (step.operation is not None and (step.operation.next_us or 0) > now_us):
+            if step is None or step.not_before_us > now_us:
                 continue
             try:
                 if step.operation is not None:
