@@ -59,7 +59,7 @@ class Exposure(FrozenModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """What the decision hangs on; amounts in minor units, times in s.
+    """What the decision hangs on; amounts in minor units (`raise_step` more than zero), times in s.
 
     `lasts_s`: how long the cap lasts at full power; None: longer than the forecast looks.
     `reserve_s`: between a decision and its effect (meter interval and stop latency); None: it cannot be stopped.
@@ -88,9 +88,8 @@ class Verdict:
 def _raise_to(now: Situation) -> int | None:
     """Return the new total to ask for, or None."""
     ceiling = min((bound for bound in (now.limit, now.raise_max) if bound is not None), default=None)
-    total = now.hold + now.raise_step
-    while total <= now.cost:
-        total += now.raise_step
+    steps = max((now.cost - now.hold) // now.raise_step + 1, 1)
+    total = now.hold + steps * now.raise_step
     if ceiling is not None:
         total = min(total, ceiling)
     near = now.cost * 100 >= now.hold * now.raise_at_percent

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
+from evpay.errors import InvalidInput
 from evpay.model import FrozenModel
 from evpay.money import Money, parse_money
 
@@ -22,7 +23,18 @@ def _amounts(value: object) -> object:
     return value
 
 
-Amounts = Annotated[tuple[Money, ...], BeforeValidator(_amounts)]
+def _one_each(amounts: tuple[Money, ...]) -> tuple[Money, ...]:
+    codes = [money.currency.code for money in amounts]
+    twice = next((code for code in codes if codes.count(code) > 1), None)
+    if twice is not None:
+        raise InvalidInput(f"There are two amounts in {twice}. Give one per currency.", code="two_amounts")
+    below = next((money for money in amounts if money.amount < 0), None)
+    if below is not None:
+        raise InvalidInput(f"{below} is below zero.", code="negative_amount")
+    return amounts
+
+
+Amounts = Annotated[tuple[Money, ...], BeforeValidator(_amounts), AfterValidator(_one_each)]
 """One amount per currency; in settings `"50 EUR"` or `["50 EUR", "500 NOK"]`."""
 
 
@@ -41,7 +53,9 @@ class Policy(FrozenModel):
       `start_within_s` is denied; `before_expiry_s` before a hold expires the session is asked to stop.
     """
 
-    hold: Literal["tariff", "energy"] | Annotated[tuple[Money, ...], BeforeValidator(_hold)] = "tariff"
+    hold: (
+        Literal["tariff", "energy"] | Annotated[tuple[Money, ...], BeforeValidator(_hold), AfterValidator(_one_each)]
+    ) = "tariff"
     hold_energy_wh: int = Field(default=30_000, gt=0, le=1_000_000)
     hold_duration_s: int = Field(default=7_200, ge=0, le=604_800)
     hold_idle_s: int = Field(default=0, ge=0, le=604_800)
