@@ -23,7 +23,7 @@ from evpay.payments.account import Capabilities
 from evpay.payments.lifecycle import Settlement, is_final_capture, settle
 from evpay.payments.operation import SETTLED, UNSETTLED, OperationKind, OperationState
 from evpay.payments.outcome import ActionRequired, Declined, Failed, Outcome, Pending, Succeeded, Unknown
-from evpay.payments.reasons import OF_THE_SENDING, Advice, advice_for, may_try_elsewhere
+from evpay.payments.reasons import OF_THE_SENDING, Advice, Reason, advice_for, may_try_elsewhere
 from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.sessions.model import Admission, SessionStatus
 from evpay.store.commit import Commit, Insert, Update, Write
@@ -102,19 +102,21 @@ def _believed(lesson: Lesson) -> Outcome:
     return outcome
 
 
+def _may_work_later(operation: OperationRecord, reason: Reason) -> bool:
+    """Say whether something that must be done, and surely was not, is worth another round."""
+    is_open = operation.state in UNSETTLED and operation.attempts < _MAX_ROUNDS
+    later = advice_for(reason) & {Advice.RETRY_SAME, Advice.RETRY_LATER}
+    return operation.kind in _DRIVEN and is_open and bool(later)
+
+
 def _rescheduled(settlement: Settlement, before: OperationRecord, outcome: Outcome, *, now_us: int) -> Settlement:
     """Say when to go on with what is not settled; what surely did nothing and must be done is reserved again."""
     operation = settlement.operation
-    postponed = (
-        isinstance(outcome, Failed | Declined)
-        and before.state in UNSETTLED
-        and operation.kind in _DRIVEN
-        and advice_for(outcome.reason) & {Advice.RETRY_SAME, Advice.RETRY_LATER}
-        and operation.attempts < _MAX_ROUNDS
-    )
-    if postponed:
-        # It did nothing, so it may be asked anew; a key whose refusal the processor has stored would be refused again.
-        key = key_for(operation.idempotency_key)
+    if isinstance(outcome, Failed | Declined) and _may_work_later(before, outcome.reason):
+        # It did nothing, so it may be asked anew. A key whose refusal the processor has stored would be refused again;
+        # a key that never got there is kept, and holds off what may still be on its way.
+        arrived = outcome.reason is not Reason.NOT_SENT
+        key = key_for(operation.idempotency_key) if arrived else operation.idempotency_key
         waits = min(2 ** min(operation.attempts, 10), 3600)
         operation = replace(
             operation,
