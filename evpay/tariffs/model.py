@@ -11,10 +11,11 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, AwareDatetime, Field, model_validator
 
 from evpay.errors import InvalidInput
 from evpay.ids import digest
+from evpay.model import FrozenModel
 from evpay.money import currency_of
 from evpay.tariffs.exact import Exact
 
@@ -86,8 +87,8 @@ class Reservation(StrEnum):
     RESERVATION_EXPIRES = "RESERVATION_EXPIRES"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class _Frozen(FrozenModel):
+    fault_code = "invalid_tariff"
 
 
 LocalTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
@@ -191,7 +192,7 @@ class Tariff(_Frozen):
     valid_from: AwareDatetime | None = None
     valid_until: AwareDatetime | None = None
     type: TariffType | None = None
-    texts: dict[str, str] = {}
+    texts: dict[str, str] = Field(default_factory=dict)
     alt_url: str | None = None
     country_code: str | None = None
     party_id: str | None = None

@@ -6,7 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from evpay.errors import InvalidInput
 from evpay.ids import derive_id
@@ -40,18 +40,9 @@ def build(model: type[ModelT], fields: Mapping[str, Any]) -> ModelT:
     """
     try:
         return model(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        cause = first.get("ctx", {}).get("error")
-        code = cause.code if isinstance(cause, InvalidInput) else "invalid_tariff"
-        raise InvalidInput(first["msg"], code=code, path=_path(first["loc"])) from error
-
-
-def _path(location: tuple[int | str, ...]) -> str:
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
+    except InvalidInput as error:
+        text = error.message.removeprefix(f"{model.__name__}.{error.path}: ")
+        raise InvalidInput(text, code=error.code, path=error.path) from None
 
 
 def simple_tariff(
