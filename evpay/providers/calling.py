@@ -64,6 +64,10 @@ class Reply:
 _NOT_SENT = ("ConnectError", "ConnectTimeout", "PoolTimeout")
 
 
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
 async def call(
     client: "httpx.AsyncClient", method: str, url: str, *, max_bytes: int = 1_000_000, **options: Any
 ) -> Reply | Failed | Unknown:
@@ -89,7 +93,7 @@ async def call(
     if response.status_code >= 500 or 300 <= response.status_code < 400:
         return Unknown(detail=f"HTTP {response.status_code}")
     try:
-        content = json.loads(bytes(body), parse_float=Decimal) if body else None
+        content = json.loads(bytes(body), parse_float=Decimal, parse_constant=_no_constant) if body else None
     except (ValueError, RecursionError):
         return Unknown(detail=f"HTTP {response.status_code} with a body that is not JSON")
     return Reply(status=response.status_code, body=content, headers=dict(response.headers))

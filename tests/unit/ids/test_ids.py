@@ -34,7 +34,7 @@ def test_derived_id_fits_an_ocpp_id_tag():
 def test_derived_id_differs_when_a_part_differs():
     """Two transactions of one station are two sessions."""
     assert derive_id("CP-1", 1, "TAG", 1200) != derive_id("CP-1", 1, "TAG", 1201)
-    assert derive_id("CP-1", 11) != derive_id("CP-11", 1)
+    assert derive_id("CS-1", 11) != derive_id("CS-11", 1)
 
 
 def test_id_uses_every_bit_it_shows():
