@@ -93,7 +93,7 @@ def _cells(intent: PaymentIntent, now: datetime) -> tuple[str, ...]:
     return (
         shown(intent.session_id or intent.key.removeprefix("key:")),
         intent.status.replace("_", " ") + (" (look!)" if intent.unresolved else ""),
-        " > ".join(attempt.account.name for attempt in intent.attempts),
+        intent.attempts[-1].account.name,
         *(minor_text(minor, facts.currency) for minor in amounts[:-1]),
         f"{minor_text(back, facts.currency)} {facts.currency}",
         age_text(now - intent.created_at),

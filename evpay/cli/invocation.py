@@ -21,7 +21,7 @@ StoreOption = Annotated[
 ]
 ConfigOption = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="The settings file.  [default: evpay.toml, if it is here]"),
+    typer.Option("--config", metavar="FILE", help="The settings file (default: evpay.toml, if it is here)."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Write JSON, for programs.")]
 TenantOption = Annotated[str, typer.Option("--tenant", help="Whose records.")]

@@ -64,10 +64,10 @@ class Reader:
         return found
 
     async def view(self, snapshot: Snapshot) -> PaymentIntent:
-        """Return an intent as the face shows it; what could be refunded is for its provider to say."""
+        """Return an intent as the face shows it; that its provider can refund is taken for granted."""
         intent = snapshot.intent
         review = await self.ask(lambda c: reads.open_review(c, tenant=intent.tenant, intent_id=intent.id))
-        return intent_view(snapshot, can_refund=False, open_review=review)
+        return intent_view(snapshot, can_refund=True, open_review=review)
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ class Format(StrEnum):
 def receipt(
     context: typer.Context,
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="As printed on it: R-2026-000001.")],
-    form: Annotated[Format | None, typer.Option("--format", help="As what.  [default: text; json with --json]")] = None,
+    form: Annotated[Format | None, typer.Option("--format", help="As what (default: text; json with --json).")] = None,
     locale: Annotated[str, typer.Option(help="For whom: en, de-DE, nb-NO.")] = "en",
     tenant: TenantOption = "default",
     store: StoreOption = None,

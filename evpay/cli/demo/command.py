@@ -47,7 +47,7 @@ def demo(
         Path | None, typer.Option("--check", metavar="FOLDER", help="Only compare the books of an earlier demo again.")
     ] = None,
     provider: Annotated[
-        str | None, _option("--provider", "NAME", "Pay through this adapter.  [default: sandbox]")
+        str | None, _option("--provider", "NAME", "Pay through this adapter (default: sandbox).")
     ] = None,
     base_url: Annotated[
         str | None, _option("--base-url", "URL", "A server on this machine that speaks the processor's language.")

@@ -27,7 +27,7 @@ DEFAULT_TARIFF: Final = Tariff.per_kwh(
     parking_per_hour="6.00",
     id="harbour",
 )
-_SHOWN_S: Final = 9.0
+_SHOWN_S: Final = 7.0
 _LONGEST_PAUSE_S: Final = 0.4
 _LINES: Final = 8
 _TRIES: Final = 1_000

@@ -61,7 +61,7 @@ class Step:
             name="tariff",
             document={"tariff": tariff.model_dump(mode="json", exclude_none=True), "hash": tariff.hash},
             view=Group(views.tariff_table(tariff), Text()),
-            pause_s=1.5,
+            pause_s=1.2,
         )
 
     @classmethod
@@ -83,7 +83,7 @@ class Step:
             name="started",
             document={"session": session.model_dump(mode="json"), "intent": intent.model_dump(mode="json")},
             view=views.started(session, intent),
-            pause_s=1.5,
+            pause_s=1.2,
         )
 
     @classmethod
@@ -128,7 +128,7 @@ class Step:
                 "due": views.money_json(receipt.due),
             },
             view=views.finished(session, receipt),
-            pause_s=1.5,
+            pause_s=1.2,
         )
 
     @classmethod
@@ -138,8 +138,8 @@ class Step:
         return cls(
             name="receipt",
             document={"number": receipt.number, "receipt": receipt.model_dump(mode="json")},
-            view=paper,
-            pause_s=2.5,
+            view=Group(paper, Text()),
+            pause_s=2.0,
         )
 
     @classmethod
@@ -154,7 +154,7 @@ class Step:
                 "facts": intent.model_dump(mode="json")["facts"],
             },
             view=views.refunded(note, intent),
-            pause_s=1.5,
+            pause_s=1.2,
         )
 
     @classmethod
@@ -164,7 +164,7 @@ class Step:
             name="failover",
             document={"session": session.model_dump(mode="json"), "intent": intent.model_dump(mode="json")},
             view=views.failed_over(session, intent),
-            pause_s=1.5,
+            pause_s=1.2,
         )
 
     @classmethod
@@ -206,7 +206,7 @@ class Step:
             name="ledger",
             document={"postings": audit.postings, "balances": balances, "sums": dict(audit.sums)},
             view=views.ledger_table(audit),
-            pause_s=1.5,
+            pause_s=1.2,
             ok=not any(audit.sums.values()),
         )
 

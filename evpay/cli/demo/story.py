@@ -100,7 +100,7 @@ def _readings(begin: datetime) -> list[Recorded]:
 
 async def _short_session(pay: EvPay, clock: SessionClock, first: Stumbles, begin: datetime) -> AsyncIterator[Step]:
     clock.move(begin)
-    first.decline_next(Reason.ISSUER_UNAVAILABLE, OperationKind.AUTHORIZE)
+    first.decline_next(Reason.NOT_SENT, OperationKind.AUTHORIZE)
     card = PaymentMethod("sandbox_approve", brand="mastercard", last4="4444")
     await pay.start("S-2", tariff=DEFAULT_TARIFF, method=card, site=_SITE, connector=_CONNECTOR, driver="ben", at=begin)
     yield Step.failed_over(await pay.sessions.get("S-2"), await pay.payments.get("S-2"))

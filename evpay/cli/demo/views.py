@@ -42,6 +42,17 @@ __all__ = [
 
 _HEADING: Final = 10
 _BAR: Final = 44
+_MEANS: Final[Mapping[str, str]] = {
+    "hold": "reserved for us and still open",
+    "rail": "what issuers promised",
+    "hold_used": "holds that became captures",
+    "clearing": "what the processors owe the operator",
+    "revenue": "what drivers paid for charging",
+    "receivable": "what balances and invoices owe the operator",
+    "deposits": "drivers' money in our hands",
+    "disputes": "charged back",
+    "reversals": "taken back later by the processor",
+}
 _PER: Final[Mapping[ComponentKind, tuple[str, str]]] = {
     ComponentKind.ENERGY: ("energy", "kWh"),
     ComponentKind.TIME: ("time", "hour"),
@@ -109,7 +120,7 @@ def started(session: Session, intent: PaymentIntent) -> RenderableType:
     where = ", ".join(filter(None, (session.site.name or session.site.id, _point(session))))
     return said(
         "Plug in",
-        f"{shown(where)}: session {shown(session.id)} is {session.status}, the station may {session.admission}.",
+        f"{shown(where)}: session {shown(session.id)}. The station is told: {session.admission}.",
         Text.assemble(
             "Held before a single kWh flows: ",
             (f"{minor_text(facts.authorized, facts.currency)} {facts.currency}", "bold"),
@@ -122,14 +133,23 @@ def _point(session: Session) -> str | None:
     return f"connector {session.connector.id}" if session.connector else None
 
 
+def _scale(hold: int) -> int:
+    """Return a round amount above the hold, so that the bar has room for the hold to grow."""
+    scale = 100
+    while scale <= hold:
+        scale = scale * 5 // 2 if str(scale)[0] in "14" else scale * 2
+    return scale
+
+
 def _bar(exposure: Exposure) -> Text:
     """Cost within the hold, on a scale that leaves room for the hold to grow."""
     cost, hold = to_minor(exposure.cost.total), to_minor(exposure.hold)
-    scale = max(hold * 5 // 4, cost, 1)
-    used = min(cost * _BAR // scale, _BAR)
-    held = max(hold * _BAR // scale - used, 0)
+    scale = _scale(max(hold, cost))
+    used, held = cost * _BAR // scale, hold * _BAR // scale
     near = cost * 100 >= hold * 80
-    return Text.assemble(("█" * used, "red" if cost > hold else "yellow" if near else "green"), ("░" * held, "cyan"))
+    bar = Text("█" * used, style="red" if cost > hold else "yellow" if near else "green")
+    bar.append("░" * max(held - used, 0), style="cyan")
+    return bar.append("·" * (_BAR - max(used, held)), style="dim")
 
 
 def live_panel(exposure: Exposure, session: Session) -> RenderableType:
@@ -208,12 +228,12 @@ def failed_over(session: Session, intent: PaymentIntent) -> RenderableType:
             case Declined(reason=reason) | Failed(reason=reason):
                 rows.append(
                     Text.assemble(
-                        f"{operation.account}: ", (f"fails, {_plain(reason)}", "red"), ", and nothing happened there."
+                        f"{operation.account}: ", (f"fails ({_plain(reason)})", "red"), ", nothing happened there."
                     )
                 )
             case other:
                 rows.append(f"{operation.account}: {_plain(other.type)}.")
-    rows.append(f"The driver noticed nothing: the station may {session.admission}.")
+    rows.append(f"The driver noticed nothing. The station is told: {session.admission}.")
     return said("Fail over", *rows)
 
 
@@ -244,11 +264,12 @@ def denied(session: Session, intent: PaymentIntent) -> RenderableType:
 
 def ledger_table(audit: Audit) -> RenderableType:
     """The balance of each account, and their sum."""
-    table = _plain_table("Ledger", (("account", False), ("balance", True), ("", False)))
+    table = _plain_table("Ledger", (("account", False), ("balance", True), ("", False), ("", False)))
     for code, total in audit.sums.items():
         for name in ACCOUNTS:
             if (code, name) in audit.balances:
-                table.add_row(name.replace("_", " "), minor_text(audit.balances[code, name], code), code)
+                balance = minor_text(audit.balances[code, name], code)
+                table.add_row(name.replace("_", " "), balance, code, Text(_MEANS[name], style="dim"))
         table.add_row("sum", Text(minor_text(total, code), style="red" if total else "bold green"), code)
     return Group(table, Text(f" {audit.postings} postings, one debit and one credit each.", style="dim"), Text())
 
