@@ -61,12 +61,14 @@ class Payments:
     async def complete_action(self, intent_id: str, answer: Mapping[str, str]) -> PaymentIntent:
         """Go on after the driver came back."""
         engine = await self._view.engine()
-        return self._view.intent(await engine.payer.complete(self._view.tenant, intent_id, answer))
+        case = await engine.payer.complete(self._view.tenant, intent_id, answer, actor=self._view.actor)
+        return self._view.intent(case)
 
     async def increment(self, intent_id: str, *, to: Money) -> PaymentIntent:
         """Raise the hold to a new total; declined or unknown means not granted, and the old hold stands."""
         engine = await self._view.engine()
-        return self._view.intent(await engine.payer.increment(self._view.tenant, intent_id, to=checked(to)))
+        case = await engine.payer.increment(self._view.tenant, intent_id, to=checked(to), actor=self._view.actor)
+        return self._view.intent(case)
 
     async def capture(
         self, intent_id: str, amount: Money | None = None, *, final: bool = True, key: str | None = None
@@ -74,7 +76,10 @@ class Payments:
         """Take an amount, or all that is held; with `final` the rest is released."""
         engine = await self._view.engine()
         wanted = None if amount is None else checked(amount)
-        return self._view.intent(await engine.payer.capture(self._view.tenant, intent_id, wanted, final=final, key=key))
+        case = await engine.payer.capture(
+            self._view.tenant, intent_id, wanted, final=final, key=key, actor=self._view.actor
+        )
+        return self._view.intent(case)
 
     async def void(self, intent_id: str) -> PaymentIntent:
         """Let everything go that is not captured."""

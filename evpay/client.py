@@ -195,7 +195,7 @@ class EvPay:
         """Go on after the driver came back; `answer` is what came with them, a claim that the processor checks."""
         engine = await self._engine()
         case = await self._view.case_of(session_id)
-        case = await engine.payer.complete(self._tenant, case.snapshot.intent.id, answer)
+        case = await engine.payer.complete(self._tenant, case.snapshot.intent.id, answer, actor=self._view.actor)
         return await self._start(case)
 
     async def cancel(self, session_id: str, *, reason: str) -> Session:
@@ -206,7 +206,10 @@ class EvPay:
         """
         engine = await self._engine()
         return await engine.ender.cancel(
-            self._tenant, identifier(session_id, "session_id"), reason=refuse_card_number(reason, field="reason")
+            self._tenant,
+            identifier(session_id, "session_id"),
+            reason=refuse_card_number(reason, field="reason"),
+            actor=self._view.actor,
         )
 
     async def record(self, session_id: str, reading: MeterReading | Iterable[MeterReading]) -> Exposure:
@@ -251,7 +254,13 @@ class EvPay:
         engine = await self._engine()
         if reading is not None:
             of_type(reading, MeterReading, "reading", "MeterReading(at=..., energy_wh=21300)")
-        return await engine.ender.finish(self._tenant, identifier(session_id, "session_id"), reading, reason=reason)
+        return await engine.ender.finish(
+            self._tenant,
+            identifier(session_id, "session_id"),
+            reading,
+            reason=None if reason is None else refuse_card_number(reason, field="reason"),
+            actor=self._view.actor,
+        )
 
     async def refund(
         self, receipt: str, amount: Money | None = None, *, reason: str, key: str | None = None

@@ -45,7 +45,13 @@ class Ender:
         self._recoverer = recoverer
 
     async def finish(
-        self, tenant: str, session_id: str, reading: MeterReading | None, *, reason: str | None
+        self,
+        tenant: str,
+        session_id: str,
+        reading: MeterReading | None,
+        *,
+        reason: str | None,
+        actor: str | None = None,
     ) -> Receipt:
         """Price the session, take what was used, let the rest go, and return the receipt.
 
@@ -74,7 +80,7 @@ class Ender:
             after = followed if reading is None else self._tracker.with_readings(followed, (reading,))
             case = await self._quiet(await self._context.case(tenant, followed.record.session.intent_id or ""))
             try:
-                await self._end(case, after, rows, reason=reason)
+                await self._end(case, after, rows, reason=reason, actor=actor)
             except (AlreadyThere, GuardMissed):
                 continue
             self._tracker.forget(tenant, session_id)
@@ -93,11 +99,13 @@ class Ender:
                 case = await self._context.case(case.tenant, intent_id)
         return case
 
-    async def _end(self, case: Case, followed: Followed, rows: tuple[Insert, ...], *, reason: str | None) -> None:
+    async def _end(
+        self, case: Case, followed: Followed, rows: tuple[Insert, ...], *, reason: str | None, actor: str | None
+    ) -> None:
         """Write the end of the session with its capture or void in one commit, then act."""
         now_us = self._context.env.now_us()
         ended = self._ended(case, followed, reason=reason, now_us=now_us)
-        draft = self._closing_draft(case, ended, now_us=now_us)
+        draft = self._closing_draft(case, ended, now_us=now_us, actor=actor)
         record = case.session
         if record is None or record.version != followed.record.version:
             raise GuardMissed("session", {"id": ended.session.id})
@@ -140,7 +148,7 @@ class Ender:
         free = compile_tariff(Tariff.free(currency=followed.compiled.currency))
         return CostMeter(free, start_us=0).cost()
 
-    def _closing_draft(self, case: Case, ended: SessionRecord, *, now_us: int) -> Draft | None:
+    def _closing_draft(self, case: Case, ended: SessionRecord, *, now_us: int, actor: str | None) -> Draft | None:
         """Return the capture of what was used, the void of a hold that is not needed, or None without a hold."""
         payment = case.snapshot.payment
         if not is_live(payment, case.snapshot.of(payment.id)):
@@ -153,7 +161,7 @@ class Ender:
         waits = authorize.state is not OperationState.SUCCEEDED
         amount = owed if waits else min(owed, payment.capturable)
         if owed < (rule.minimum_minor if rule else 1) or amount <= 0:
-            return None if waits else draft_void(case.snapshot, payment, now_us=now_us)
+            return None if waits else draft_void(case.snapshot, payment, now_us=now_us, actor=actor)
         made = make_operation(
             payment,
             id=operation_id(payment.id, "capture", "final"),
@@ -161,6 +169,7 @@ class Ender:
             amount=amount,
             request_of=capture_request(payment, amount=amount, final=True),
             now_us=now_us,
+            actor=actor,
         )
         return Draft(payment=payment, operation=made)
 
@@ -244,7 +253,7 @@ class Ender:
         """Return receipts and credit notes, oldest first."""
         return await self._context.store.read(lambda c: reads.receipts_of(c, tenant=tenant, session_id=session_id))
 
-    async def cancel(self, tenant: str, session_id: str, *, reason: str) -> Session:
+    async def cancel(self, tenant: str, session_id: str, *, reason: str, actor: str | None = None) -> Session:
         """End a session in which no energy flowed, and let its hold go."""
         for _ in range(_TRIES):
             followed = await self._tracker.follow(tenant, session_id)
@@ -268,7 +277,7 @@ class Ender:
             )
             update = update_session(record, replace(cancelled, wake_us=None), now_us=now_us)
             try:
-                await self._cancelled(record, update, now_us=now_us)
+                await self._cancelled(record, update, now_us=now_us, actor=actor)
             except (AlreadyThere, GuardMissed):
                 continue
             self._tracker.forget(tenant, session_id)
@@ -276,7 +285,7 @@ class Ender:
             return cancelled.session
         raise StoreUnavailable(f"Session {session_id!r} could not be cancelled. Try again.")
 
-    async def _cancelled(self, record: SessionRecord, update: Write, *, now_us: int) -> None:
+    async def _cancelled(self, record: SessionRecord, update: Write, *, now_us: int, actor: str | None) -> None:
         session = record.session
         case = await self._context.case(session.tenant, session.intent_id or "")
         payment = case.snapshot.payment
@@ -287,7 +296,7 @@ class Ender:
             await self._context.store.commit(Commit((update,)))
             await self._runner.drive(session.tenant, case.snapshot.intent.id)
             return
-        draft = draft_void(case.snapshot, payment, now_us=now_us)
+        draft = draft_void(case.snapshot, payment, now_us=now_us, actor=actor)
         await self._runner.run(session.tenant, case.snapshot.intent.id, replace(draft, opening=Commit((update,))))
 
 

@@ -70,7 +70,7 @@ class Payer:
             case = await self._context.case(case.tenant, intent_id)
         return case
 
-    async def complete(self, tenant: str, intent_id: str, answer: Mapping[str, str]) -> Case:
+    async def complete(self, tenant: str, intent_id: str, answer: Mapping[str, str], *, actor: str | None) -> Case:
         """Go on after the driver acted; what the browser says is a claim that only the processor can confirm."""
         case = await self._context.case(tenant, intent_id)
         payment = case.snapshot.payment
@@ -96,11 +96,12 @@ class Payer:
                     amount=from_minor(authorize.amount, payment.currency),
                     answer=dict(answer),
                 ),
+                actor=actor,
             )
 
         return (await self._do(tenant, intent_id, plan))[0]
 
-    async def increment(self, tenant: str, intent_id: str, *, to: Money) -> Case:
+    async def increment(self, tenant: str, intent_id: str, *, to: Money, actor: str | None) -> Case:
         """Raise the hold to a new total, or ask for more time with the same."""
 
         def plan(case: Case) -> Draft:
@@ -126,11 +127,14 @@ class Payer:
                     total=to,
                     authorized=from_minor(payment.facts.authorized, payment.currency),
                 ),
+                actor=actor,
             )
 
         return (await self._do(tenant, intent_id, plan))[0]
 
-    async def capture(self, tenant: str, intent_id: str, amount: Money | None, *, final: bool, key: str | None) -> Case:
+    async def capture(
+        self, tenant: str, intent_id: str, amount: Money | None, *, final: bool, key: str | None, actor: str | None
+    ) -> Case:
         """Take an amount, or all that is held; with `final` the rest comes free."""
 
         def plan(case: Case) -> Draft:
@@ -154,7 +158,7 @@ class Payer:
                         verb="capture",
                     )
             request_of = capture_request(payment, amount=wanted, final=final)
-            return self._draft(case, payment, OperationKind.CAPTURE, identity, wanted, request_of)
+            return self._draft(case, payment, OperationKind.CAPTURE, identity, wanted, request_of, actor=actor)
 
         return (await self._do(tenant, intent_id, plan))[0]
 
