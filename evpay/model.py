@@ -13,11 +13,14 @@ __all__ = ["ExactDecimal", "FrozenModel", "Instant", "invalid_input"]
 
 _SHOWN: Final = (bool, int, float, str, Decimal, datetime, type(None))
 _NUMBER: Final = re.compile(r"\s*[+-]?[\d_]+\.?\d*\s*")
+_BRANCH: Final = re.compile(r"^(?:literal|function-\w+|tuple|constrained-\w+|nullable)\[")
 _LONG_NUMBER: Final = re.compile(r"\d(?:[\W_]{0,2}\d){12,}")
 
 
 def _place(location: tuple[int | str, ...]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+    """Return the path without pydantic's own words for the branches of a union, as `literal['tariff','energy']`."""
+    parts = (part for part in location if isinstance(part, int) or not _BRANCH.search(part))
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
 
 
 def invalid_input(error: ValidationError, *, model: "type[FrozenModel]") -> InvalidInput:
@@ -26,7 +29,10 @@ def invalid_input(error: ValidationError, *, model: "type[FrozenModel]") -> Inva
     Values of fields that are kept out of `repr` are kept out of the message too, and so is any number as long as a
     card's, wherever it was typed.
     """
-    first = error.errors(include_url=False)[0]
+    faults = error.errors(include_url=False)
+    first = next(
+        (fault for fault in faults if isinstance((fault.get("ctx") or {}).get("error"), InvalidInput)), faults[0]
+    )
     place = _place(first["loc"])
     cause = (first.get("ctx") or {}).get("error")
     if isinstance(cause, InvalidInput) and (not place or isinstance(cause, CardNumberRefused)):

@@ -9,10 +9,11 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
-from pydantic import Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings.exceptions import SettingsError
 
 from evpay.errors import ConfigurationError, InvalidInput
 from evpay.payments.policy import Policy
@@ -74,11 +75,22 @@ class Settings(BaseSettings):
         document = {} if path is None else _read(Path(path))
         try:
             loaded = cls(**document)
-            return loaded.model_copy(update=given) if given else loaded
+            return loaded._with(given) if given else loaded
+        except SettingsError as error:
+            raise ConfigurationError(f"The environment cannot be read: {error}.") from None
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
             raise ConfigurationError(f"{first['msg']}.", path=place or None) from None
+
+    def _with(self, given: Mapping[str, Any]) -> Self:
+        """Return these settings with some given in code, which win over the environment as well."""
+        made = type(self).__new__(type(self))
+        BaseModel.__init__(made, **{**self.model_dump(), **given})  # that of BaseSettings would read the environment
+        return made
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("Settings hold secrets and are not pickled. Load them where they are needed.")
 
     def built_providers(self) -> tuple[Provider, ...]:
         """Return an adapter for every account, in the order of the file."""
@@ -112,7 +124,10 @@ def _built(model: type[Any], fields: Mapping[str, Any], path: str) -> Any:
     try:
         return model(**fields)
     except InvalidInput as error:
-        raise ConfigurationError(error.message, path=path) from error
+        place = f"{model.__name__}.{error.path}: "
+        raise ConfigurationError(
+            error.message.removeprefix(place), path=f"{path}.{error.path}" if error.path else path
+        ) from None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -136,6 +151,9 @@ def _refuse_literal_secrets(value: object, path: str) -> None:
     if isinstance(value, dict):
         for name, inner in value.items():
             _refuse_literal_secrets(inner, f"{path}.{name}")
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_literal_secrets(inner, path)
     elif isinstance(value, str) and _SECRET.search(path.rpartition(".")[2]) and not _is_reference(value):
         raise ConfigurationError(
             "is a secret written into the file. Write 'env:NAME' or 'file:/path' instead.", path=path

@@ -20,7 +20,9 @@ def _amounts(value: object) -> object:
         return (value,)
     if isinstance(value, list | tuple):
         return tuple(parse_money(item) if isinstance(item, str) else item for item in value)
-    return value
+    raise InvalidInput(
+        f"{value!r:.40} is not an amount. Write '50 EUR', or a list with one per currency.", code="malformed_money"
+    )
 
 
 def _one_each(amounts: tuple[Money, ...]) -> tuple[Money, ...]:
