@@ -112,10 +112,12 @@ def next_step(case: Case, payment: PaymentRecord, capabilities: Capabilities) ->
     if not busy and reserved:
         return Step(kind="activate", payment=payment, operation=reserved[0], not_before_us=reserved[0].next_us or 0)
     voids = [found for found in operations if found.kind is OperationKind.VOID]
-    if is_wanted(case, payment) or len(voids) >= MAX_VOIDS or any(found.state in UNSETTLED for found in voids):
-        return None
     authorize = case.authorize(payment.id)
     blind = authorize.state is OperationState.UNKNOWN and not capabilities.look_up and not voids
+    # A capture behind a hold that nobody can ask about would wait for ever: the hold is let go, the cost is owed.
+    wanted = is_wanted(case, payment) and not (blind and reserved)
+    if wanted or len(voids) >= MAX_VOIDS or any(found.state in UNSETTLED for found in voids):
+        return None
     waiting = authorize.state in (OperationState.REQUIRES_ACTION, OperationState.PENDING) and not busy
     if blind or waiting or (payment.facts.open_hold > 0 and not busy):
         return Step(kind="void", payment=payment, not_before_us=_void_again_us(voids))

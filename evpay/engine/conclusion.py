@@ -29,7 +29,7 @@ from evpay.sessions.model import Admission, SessionStatus
 from evpay.store.commit import Commit, Insert, Update, Write
 from evpay.store.rows import SessionRecord, operation_values, session_values
 
-__all__ = ["Lesson", "conclude", "next_look_us", "update_session"]
+__all__ = ["Lesson", "answer_start", "conclude", "next_look_us", "update_session"]
 
 _OUTCOME: Final[TypeAdapter[Any]] = TypeAdapter(Outcome)
 _SECOND: Final = 1_000_000
@@ -276,15 +276,50 @@ def _session_after(
     decided = _decide(record, authorize, lesson, held=held, now_us=now_us)
     if decided is None:
         return record, []
-    writes: list[Write] = [update_session(record, decided, now_us=now_us)]
-    writes += announce(replace(case, session=decided), "admission_changed", {}, now_us=now_us)
-    return replace(decided, version=record.version + 1), writes
+    return replace(decided, version=record.version + 1), _decided(case, record, decided, now_us=now_us)
+
+
+def _decided(case: Case, before: SessionRecord, after: SessionRecord, *, now_us: int) -> list[Write]:
+    writes: list[Write] = [update_session(before, after, now_us=now_us)]
+    if after.session.admission is not before.session.admission:
+        writes += announce(replace(case, session=after), "admission_changed", {}, now_us=now_us)
+    return writes
+
+
+def answer_start(case: Case, *, now_us: int) -> Commit | None:
+    """Return the commit that goes with telling the caller of `start` how it stands; None if it changes nothing.
+
+    A hold that was found when nobody could be told has waited for this.
+    """
+    record, payment = case.session, case.snapshot.payment
+    if record is None or record.session.admission is not Admission.WAIT:
+        return None
+    authorize = case.authorize(payment.id)
+    if authorize.state is not OperationState.SUCCEEDED and authorize.state not in UNSETTLED:
+        return None  # another account may be tried
+    known = authorize.outcome or Unknown(detail="no answer is on record")
+    lesson = Lesson(operation_id=authorize.id, outcome=known, source="answer")
+    decided = _decide(record, authorize, lesson, held=payment.facts.open_hold, now_us=now_us)
+    if decided is None:
+        return None
+    # One version on, so that whoever is concluding the AUTHORIZE now reads that there is somebody to tell.
+    return Commit((update_payment(payment, payment), *_decided(case, record, decided, now_us=now_us)))
 
 
 def _decide(
     record: SessionRecord, authorize: OperationRecord, lesson: Lesson, *, held: int, now_us: int
 ) -> SessionRecord | None:
+    """Return the session as an AUTHORIZE leaves it, or None if it stays as it is.
+
+    A hold that comes after the driver's time is not used. One that is found when the caller got no answer, because
+    its process died, waits for the caller to ask again, or for that time to be over.
+    """
+    is_answer = lesson.source == "answer"
     match outcome := authorize.outcome:
+        case Succeeded() if record.wake_us is not None and record.wake_us <= now_us:
+            return _denied(record, "timed_out")
+        case Succeeded() if not (is_answer or record.answered):
+            return None
         case Succeeded():
             if held <= 0:
                 return _denied(record, "nothing_was_held")
@@ -297,7 +332,7 @@ def _decide(
                 return None
             return _denied(record, outcome.reason.value)
         case Pending() | ActionRequired() | Unknown() | None:
-            return None
+            return replace(record, answered=True) if is_answer and not record.answered else None
 
 
 def _denied(record: SessionRecord, denial: str) -> SessionRecord:

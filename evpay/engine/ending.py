@@ -158,7 +158,10 @@ class Ender:
             return None  # nothing can be captured, and nobody wants the hold any more: it is voided, the cost is owed
         rule = self._context.provider(payment).capabilities.rule_for(payment.currency)
         owed = to_minor(ended.cost.total) if ended.cost else 0
-        waits = authorize.state is not OperationState.SUCCEEDED
+        # While it is open how much is held, all of it is asked for; when its turn comes, what is held then is taken.
+        waits = authorize.state is not OperationState.SUCCEEDED or any(
+            found.state in IN_FLIGHT and found.kind is OperationKind.INCREMENT for found in case.snapshot.of(payment.id)
+        )
         amount = owed if waits else min(owed, payment.capturable)
         if owed < (rule.minimum_minor if rule else 1) or amount <= 0:
             return None if waits else draft_void(case.snapshot, payment, now_us=now_us, actor=actor)

@@ -1,8 +1,10 @@
 """How a session starts: the hold, its size, and which accounts are tried."""
 
+from contextlib import suppress
 from dataclasses import replace
 
 from evpay.engine.case import Case
+from evpay.engine.conclusion import answer_start
 from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, make_operation, operation_id
 from evpay.engine.orders import AuthorizeOrder, StartOrder, hold_amount, intent_row, session_record
@@ -77,9 +79,9 @@ class Opener:
                 lambda connection: reads.session(connection, tenant=order.tenant, session_id=order.session_id)
             )
             if known is not None:
-                return await self._again(order, known)
+                return await self._answered(await self._again(order, known))
             try:
-                return await self._first(order)
+                return await self._answered(await self._first(order))
             except (AlreadyThere, GuardMissed):
                 continue
         raise StoreConflict(
@@ -87,6 +89,18 @@ class Opener:
             key=order.session_id,
             existing="session",
         )
+
+    async def _answered(self, case: Case) -> Case:
+        """Keep that the caller is told now how it stands, and let a hold count that has waited for this."""
+        for _ in range(5):
+            rows = answer_start(case, now_us=self._context.env.now_us())
+            if rows is None:
+                return case
+            with suppress(GuardMissed):
+                await self._context.store.commit(rows)
+                self._context.notify()
+            case = await self._context.case(case.tenant, case.snapshot.intent.id)
+        return case
 
     async def _first(self, order: StartOrder) -> Case:
         intent_id = wire_key("intent", order.tenant, "session", order.session_id)

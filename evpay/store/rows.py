@@ -51,7 +51,7 @@ class SessionRecord:
     """A session as it is on disk: what the face shows, and what only the engine needs.
 
     `digest` is that of the call that started it; `cost` is there once it is finished; `version` rises by one with
-    every write; `wake_us` is when housekeeping looks at it next.
+    every write; `wake_us` is when housekeeping looks at it next. `answered`: whoever started it was told to wait.
     """
 
     session: Session
@@ -60,6 +60,7 @@ class SessionRecord:
     cost: Cost | None = None
     wake_us: int | None = None
     version: int = 1
+    answered: bool = False
 
     def changed(self, **fields: object) -> "SessionRecord":
         """Return the record with some fields of its session changed."""
@@ -233,6 +234,7 @@ def session_values(record: SessionRecord, *, now_us: int) -> dict[str, object]:
         "session": session.model_dump(mode="json"),
         "policy": record.policy.model_dump(mode="json", exclude_unset=True),
         "cost": None if record.cost is None else record.cost.to_json(),
+        "answered": record.answered,
     }
     return {
         "tenant": session.tenant,
@@ -266,6 +268,7 @@ def session_from(row: Row[Any]) -> SessionRecord:
         cost=None if body["cost"] is None else Cost.from_json(body["cost"]),
         wake_us=row.wake_us,
         version=row.version,
+        answered=body["answered"],
     )
 
 
