@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, Protocol, Self, TypeVar, runtime_checkable
 
@@ -21,7 +22,7 @@ from evpay.providers.registry import build
 from evpay.receipts.model import Seller
 from evpay.sessions.model import Site
 from evpay.settings import Settings
-from evpay.store import reads
+from evpay.store import migrate, reads
 from evpay.testing.world import SimulatedEnv, World
 
 __all__ = ["Simulation", "simulate"]
@@ -216,6 +217,15 @@ class Simulation:
         return min((max(at_us, self._world.now_us) for at_us in waits if at_us is not None), default=None)
 
 
+@cache
+def _blank_store() -> bytes:
+    """Return the file of a store in which nothing has happened: made once, as migrating takes most of the time."""
+    with tempfile.TemporaryDirectory(prefix="evpay-") as folder:
+        place = Path(folder) / "blank.db"
+        migrate(f"sqlite:///{place}")
+        return place.read_bytes()
+
+
 def _parsed(start: str | datetime) -> datetime:
     begun = datetime.fromisoformat(start) if isinstance(start, str) else start
     if begun.tzinfo is None:
@@ -251,7 +261,9 @@ async def simulate(
     places = {site.id: site for site in sites}
     named = {seller.id: seller for seller in sellers}
     with tempfile.TemporaryDirectory(prefix="evpay-", ignore_cleanup_errors=True) as folder:
-        settings = Settings.model_construct(store=f"sqlite:///{Path(folder) / 'evpay.db'}")
+        place = Path(folder) / "evpay.db"
+        place.write_bytes(_blank_store())
+        settings = Settings.model_construct(store=f"sqlite:///{place}")
 
         def process(env: SimulatedEnv) -> Shared:
             return Shared(
