@@ -11,13 +11,15 @@ from evpay.engine.conclusion import Lesson
 from evpay.engine.drafts import update_payment
 from evpay.ids import canonical_json, wire_key
 from evpay.money import from_minor, to_minor
-from evpay.payments.operation import IN_FLIGHT, SETTLED, OperationKind, OperationState
+from evpay.payments.operation import IN_FLIGHT, OperationKind, OperationState
 from evpay.payments.outcome import Observation, Report, Succeeded
 from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.store.commit import Commit, Insert
 from evpay.store.rows import operation_values
 
-__all__ = ["lesson_of", "lesson_of_totals"]
+__all__ = ["in_order", "lesson_of", "lesson_of_totals"]
+
+_ORDER = {kind: index for index, kind in enumerate(OperationKind)}
 
 _MOVED = {
     OperationKind.AUTHORIZE: "authorized",
@@ -28,6 +30,11 @@ _MOVED = {
 }
 
 _THEIRS = frozenset({OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND, OperationKind.CHARGEBACK})
+
+
+def in_order(seen: Observation) -> list[Report]:
+    """Return the reports in the order in which money moves, so that none is judged before what it rests on."""
+    return sorted(seen.reports, key=lambda report: _ORDER[report.kind])
 
 
 def lesson_of(
@@ -66,13 +73,15 @@ def _own(
     Nothing for what cannot be told from a repeat, or what has not (yet) happened.
     """
     theirs = getattr(report.outcome, "id", None) or seen.event_id
-    if not isinstance(report.outcome, Succeeded) or theirs is None or report.kind not in _THEIRS:
+    if theirs is None or report.kind not in _THEIRS:
         return None
     identity = wire_key("processor", payment.account.name, report.kind.value, theirs)
     known = case.operation(identity)
     lesson = Lesson(operation_id=identity, outcome=report.outcome, source="processor", actor="processor")
     if known is not None:
-        return None if known.state in SETTLED else (lesson, Commit())
+        return lesson, Commit()  # perhaps its reversal: a chargeback that was won, a refund that came back
+    if not isinstance(report.outcome, Succeeded):
+        return None
     operation = OperationRecord(
         tenant=payment.tenant,
         id=identity,

@@ -11,7 +11,7 @@ from evpay.engine.case import Case
 from evpay.engine.conclusion import Lesson, next_look_us
 from evpay.engine.context import Context
 from evpay.engine.drafts import update_payment
-from evpay.engine.observing import lesson_of, lesson_of_totals
+from evpay.engine.observing import in_order, lesson_of, lesson_of_totals
 from evpay.engine.runner import Runner
 from evpay.errors import EvpayError
 from evpay.ids import wire_key
@@ -135,7 +135,7 @@ class Recoverer:
     async def apply(self, tenant: str, intent_id: str, payment_id: str, seen: Observation, *, source: str) -> int:
         """Record everything that an observation says; return how much of it was new."""
         new = 0
-        for report in seen.reports:
+        for report in in_order(seen):
             case = await self._context.case(tenant, intent_id)
             told = lesson_of(case, payment_id, report, seen, source=source, now_us=self._context.env.now_us())
             new += 0 if told is None else await self._apply_one(tenant, intent_id, *told)
