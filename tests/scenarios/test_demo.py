@@ -215,9 +215,10 @@ def test_refused_method_ends_the_demo_with_status_1(evpay):
         (("--check", "/no/such/folder"), "configuration_error"),
     ],
 )
-def test_mistakes_are_typed_errors(evpay, arguments, code):
+def test_mistakes_are_typed_errors(evpay, tmp_path, arguments, code):
     """Status 2, an object on standard output, and no folder left behind for what never began."""
     result = evpay("demo", "--json", *arguments)
 
     assert result.returncode == 2
-    assert json.loads(result.stdout.splitlines()[-1])["error"]["code"] == code
+    assert json.loads(result.stdout)["error"]["code"] == code
+    assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,7 @@
 """`evpay demo`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -71,26 +71,26 @@ def demo(
     With a recorded session: run it through an adapter, at a server on this machine that stands in for the processor.
     """
     said = invocation(context, as_json=as_json)
-    show: Show = JsonShow() if said.as_json else Screen(console(), fast=fast)
-    place = new_place() if check is None else Place(folder=check)
+    replayed = (provider, base_url, session, station, connector, tariff, method, option)
     if check is not None:
+        place = Place(folder=check)
         steps = _compared(place)
-    elif any(value is not None for value in (provider, base_url, session, station, connector, tariff, method, option)):
-        name = provider or _SANDBOX
-        recording = read_recording(session or _OWN_RECORDING, station=station, connector=connector)
-        given = _options(option or [])
+    elif any(value is not None for value in replayed):
+        name, options = provider or _SANDBOX, _options(option or [])
         run = Replay(
             file=str(session or "the recording that comes with evpay"),
-            recording=recording,
+            recording=read_recording(session or _OWN_RECORDING, station=station, connector=connector),
             tariff=_tariff(tariff),
             method=_method(name, method),
-            account=lambda clock: _account(name, place, clock, base_url=base_url, options=given),
+            account=_account_maker(name, base_url=base_url, options=options),
         )
+        place = new_place()
         steps = replay(place, run)
     else:
+        place = new_place()
         steps = story(place)
-    ok = asyncio.run(_run(steps, show, place))
-    if not ok:
+    show: Show = JsonShow() if said.as_json else Screen(console(), fast=fast)
+    if not asyncio.run(_run(steps, show, place)):
         raise typer.Exit(1)
 
 
@@ -115,15 +115,21 @@ async def _compared(place: Place) -> AsyncIterator[Step]:
     yield Step.check(found)
 
 
-def _account(
-    name: str, place: Place, clock: SessionClock | None, *, base_url: str | None, options: Mapping[str, str]
-) -> Provider:
+def _account_maker(
+    name: str, *, base_url: str | None, options: Mapping[str, str]
+) -> Callable[[Place, SessionClock | None], Provider]:
+    """Return what makes the account; that it can be made is known before there is a folder."""
     if name != _SANDBOX:
-        return stranger(name, base_url=base_url, options=options)
+        stranger(name, base_url=base_url, options=options)
+        return lambda _place, _clock: stranger(name, base_url=base_url, options=options)
     if base_url is not None or options:
         raise ConfigurationError("The sandbox is no server and needs no options: leave --base-url and --option out.")
-    place.write_settings({name: _SANDBOX})
-    return sandbox(name, place=place, clock=clock)
+    return _sandbox
+
+
+def _sandbox(place: Place, clock: SessionClock | None) -> Provider:
+    place.write_settings({_SANDBOX: _SANDBOX})
+    return sandbox(_SANDBOX, place=place, clock=clock)
 
 
 def _options(written: Sequence[str]) -> dict[str, str]:

@@ -46,15 +46,16 @@ async def follow(pay: EvPay, clock: SessionClock, session_id: str, readings: Seq
     """Record readings one by one, each when it arrived, and tell how the session then stands."""
     pause_s = min(_SHOWN_S / max(len(readings), 1), _LONGEST_PAUSE_S)
     worth = max(len(readings) // _LINES, 1)
+    known: Operation | None = None
     for index, found in enumerate(readings):
         clock.move(found.arrived_at)
-        before = await _newest_increment(pay, session_id)
         asked = (await pay.record(session_id, found.reading)).increment is Increment.ASKED
-        newest = await _answered(pay, session_id, before) if asked else before
+        newest = await _answered(pay, session_id, known) if asked else known
         exposure, session = await pay.exposure(session_id), await pay.sessions.get(session_id)
         is_worth = asked or index % worth == 0 or index == len(readings) - 1
         yield Step.reading(exposure, session, worth_a_line=is_worth, pause_s=pause_s)
-        if newest is not None and newest != before:
+        if newest is not None and newest != known:
+            known = newest
             yield Step.increment(exposure, newest)
 
 
@@ -63,11 +64,11 @@ async def _newest_increment(pay: EvPay, session_id: str) -> Operation | None:
     return next((done for done in reversed(intent.operations) if done.kind is OperationKind.INCREMENT), None)
 
 
-async def _answered(pay: EvPay, session_id: str, before: Operation | None) -> Operation | None:
+async def _answered(pay: EvPay, session_id: str, known: Operation | None) -> Operation | None:
     """Return the increment that was just asked for, once the processor has answered to it."""
     for _ in range(_TRIES):
         newest = await _newest_increment(pay, session_id)
-        if newest is not None and newest != before and newest.state not in _UNANSWERED:
+        if newest is not None and newest != known and newest.state not in _UNANSWERED:
             return newest
         await asyncio.sleep(_POLL_S)
-    return before
+    return known

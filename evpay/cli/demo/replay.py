@@ -31,20 +31,20 @@ class Replay:
     recording: Recording
     tariff: Tariff
     method: PaymentMethod
-    account: Callable[[SessionClock | None], Provider]
+    account: Callable[[Place, SessionClock | None], Provider]
 
 
 async def replay(place: Place, run: Replay) -> AsyncIterator[Step]:
     """Tell it, step by step."""
     clock = SessionClock(run.recording.readings[0].arrived_at)
-    provider = run.account(clock)
+    provider = run.account(place, clock)
     name = provider.account.name
     async with EvPay.open(place.store, providers=[provider], env=clock, worker=False) as pay:
         yield Step.opened(place, title=f"evpay demo: a recorded session paid at {name}", accounts=[name])
         yield Step.recording(run.file, run.recording)
         async for step in _session(pay, clock, place, run):
             yield step
-    found = await hold_against_each_other(place.store, [run.account(None)])
+    found = await hold_against_each_other(place.store, [run.account(place, None)])
     yield Step.ledger(found)
     yield Step.check(found)
 

@@ -31,6 +31,7 @@ _SITE: Final = Site(
 _CONNECTOR: Final = Connector(id="1", max_power_w=50_000)
 _POLICY: Final = Policy(hold="10 EUR", raise_step="12 EUR")
 _METER_WH: Final = 148_230_500
+_EVERY: Final = 2
 _STEADY_MINUTES: Final = 18
 _CHARGING_MINUTES: Final = 34
 _UNPLUGGED_MINUTE: Final = 46
@@ -86,12 +87,12 @@ async def _long_session(pay: EvPay, clock: SessionClock, place: Place, begin: da
 
 def _readings(begin: datetime) -> list[Recorded]:
     found, energy_wh = [MeterReading(at=begin, register_wh=_METER_WH, power_w=0)], 0
-    for minute in range(1, _CHARGING_MINUTES + 1):
+    for minute in range(_EVERY, _CHARGING_MINUTES + 1, _EVERY):
         power_w = _power_w(minute)
-        energy_wh += power_w // 60
+        energy_wh += power_w * _EVERY // 60
         at = begin + timedelta(minutes=minute)
         found.append(MeterReading(at=at, register_wh=_METER_WH + energy_wh, power_w=power_w))
-    for minute in range(_CHARGING_MINUTES + 2, _UNPLUGGED_MINUTE + 1, 2):
+    for minute in range(_CHARGING_MINUTES + _EVERY, _UNPLUGGED_MINUTE + 1, _EVERY):
         state = ConnectorState.UNPLUGGED if minute == _UNPLUGGED_MINUTE else ConnectorState.IDLE
         at = begin + timedelta(minutes=minute)
         found.append(MeterReading(at=at, register_wh=_METER_WH + energy_wh, power_w=0, state=state))
