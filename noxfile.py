@@ -54,12 +54,12 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests, in random order, with the branch coverage of evpay/; the kills in their short form."""
+    """All tests but the long forms, in random order, with the branch coverage of evpay/."""
     prepare(session, "test")
     # coverage starts before pytest does: pytest loads evpay's own plugin before any of its plugins could measure it
     session.run("coverage", "erase")
     run = ("-m", "pytest", "-n", os.environ.get("EVPAY_TEST_WORKERS", "auto"), "--dist", "worksteal")
-    session.run("coverage", "run", *run, *session.posargs)
+    session.run("coverage", "run", *run, "-m", "not long", *session.posargs)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--include=evpay/*")
 
@@ -88,7 +88,7 @@ def crash(session: nox.Session) -> None:
     """Kill real processes at every point and hold our books against the processor's: the long form."""
     prepare(session, "test")
     places = ("tests/crash", "tests/unit/store/test_kill.py")
-    session.run("pytest", *places, "--timeout", "600", *session.posargs, env={"EVPAY_CRASH": "long"})
+    session.run("pytest", *places, "-n", "auto", "--timeout", "600", *session.posargs, env={"EVPAY_CRASH": "long"})
 
 
 @nox.session
