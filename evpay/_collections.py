@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Mapping
 
 from pydantic import JsonValue
 
-from evpay._shared import View, identifier, of_type
+from evpay._shared import View, amount_of, extra_of, identifier, of_type
 from evpay.errors import NotFound
-from evpay.money import Money, checked
+from evpay.money import Money
 from evpay.payments.intent import PaymentIntent
 from evpay.payments.method import PaymentMethod, refuse_card_number
 from evpay.payments.outcome import Outcome
@@ -47,13 +47,13 @@ class Payments:
         order = AuthorizeOrder(
             tenant=self._view.tenant,
             key=f"key:{identifier(key, 'key')}",
-            amount=checked(amount),
+            amount=amount_of(amount, "amount"),
             method=of_type(method, PaymentMethod, "method", 'PaymentMethod("pm_card_visa")'),
             return_url=return_url,
             via=via,
-            descriptor=descriptor,
+            descriptor=None if descriptor is None else refuse_card_number(descriptor, field="descriptor"),
             save_method=save_method,
-            extra=extra or {},
+            extra=extra_of(extra),
             actor=self._view.actor,
         )
         return self._view.intent(await engine.opener.authorize(order))
@@ -67,7 +67,8 @@ class Payments:
     async def increment(self, intent_id: str, *, to: Money) -> PaymentIntent:
         """Raise the hold to a new total; declined or unknown means not granted, and the old hold stands."""
         engine = await self._view.engine()
-        case = await engine.payer.increment(self._view.tenant, intent_id, to=checked(to), actor=self._view.actor)
+        total = amount_of(to, "to")
+        case = await engine.payer.increment(self._view.tenant, intent_id, to=total, actor=self._view.actor)
         return self._view.intent(case)
 
     async def capture(
@@ -75,7 +76,7 @@ class Payments:
     ) -> PaymentIntent:
         """Take an amount, or all that is held; with `final` the rest is released."""
         engine = await self._view.engine()
-        wanted = None if amount is None else checked(amount)
+        wanted = None if amount is None else amount_of(amount, "amount")
         case = await engine.payer.capture(
             self._view.tenant, intent_id, wanted, final=final, key=key, actor=self._view.actor
         )
@@ -94,7 +95,7 @@ class Payments:
         case, _ = await engine.payer.refund(
             self._view.tenant,
             intent_id,
-            None if amount is None else checked(amount),
+            None if amount is None else amount_of(amount, "amount"),
             reason=refuse_card_number(reason, field="reason"),
             key=key,
             actor=self._view.actor,
@@ -104,8 +105,9 @@ class Payments:
     async def resolve(self, intent_id: str, *, outcome: Outcome, reason: str, evidence: str) -> PaymentIntent:
         """Say what became of an unknown operation, on evidence that a person has seen."""
         engine = await self._view.engine()
+        said = refuse_card_number(reason, field="reason")
         case = await engine.payer.resolve(
-            self._view.tenant, intent_id, outcome=outcome, reason=reason, evidence=evidence, actor=self._view.actor
+            self._view.tenant, intent_id, outcome=outcome, reason=said, evidence=evidence, actor=self._view.actor
         )
         return self._view.intent(case)
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+import moneyed
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
 
 from evpay.env import Env
 from evpay.errors import ConfigurationError, InvalidInput
+from evpay.money import Money, checked
 from evpay.payments.intent import PaymentIntent, intent_view
 from evpay.payments.policy import Policy
 from evpay.providers import Provider
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
     from evpay.engine.assembly import Engine
     from evpay.engine.case import Case
 
-__all__ = ["Shared", "View", "identifier", "of_type"]
+__all__ = ["Shared", "View", "amount_of", "extra_of", "identifier", "of_type"]
 
 _IDENTIFIER: TypeAdapter[str] = TypeAdapter(Identifier)
+_EXTRA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 T = TypeVar("T", bound=BaseModel)
 
 
@@ -47,6 +50,32 @@ def of_type(value: object, kind: type[T], name: str, example: str) -> T:
             path=name,
         )
     return value
+
+
+def amount_of(value: object, name: str) -> Money:
+    """Return money, also a plain py-moneyed value, as strict money; a bare number is never money."""
+    if not isinstance(value, moneyed.Money):
+        raise InvalidInput(
+            f"{name} is {value!r:.60} ({type(value).__name__}), which names no currency. Give a Money: "
+            'Money("20.00", "EUR").',
+            code="wrong_type",
+            path=name,
+        )
+    return checked(value)
+
+
+def extra_of(value: object) -> Mapping[str, JsonValue]:
+    """Return what is handed on to the processor untouched, or refuse what is no JSON object."""
+    if value is None:
+        return {}
+    try:
+        return _EXTRA.validate_python(value)
+    except ValidationError:
+        raise InvalidInput(
+            'extra is not a JSON object with text as names. Give a dict: extra={"metadata": {"order": "17"}}.',
+            code="wrong_type",
+            path="extra",
+        ) from None
 
 
 class Shared:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from pydantic import JsonValue
 
 from evpay._collections import Payments, Receipts, Sessions
-from evpay._shared import Shared, View, identifier, of_type
+from evpay._shared import Shared, View, amount_of, extra_of, identifier, of_type
 from evpay.env import Env, RealEnv, instant
 from evpay.errors import ConfigurationError, InvalidInput
 from evpay.events import Event
-from evpay.money import Money, checked
+from evpay.money import Money
 from evpay.payments.exposure import Exposure
 from evpay.payments.intent import PaymentIntent
 from evpay.payments.method import PaymentMethod, refuse_card_number
@@ -176,11 +176,13 @@ class EvPay:
             connector=point,
             driver=None if driver is None else identifier(driver, "driver"),
             return_url=return_url,
-            limit=None if limit is None else checked(limit),
+            limit=None if limit is None else amount_of(limit, "limit"),
             save_method=save_method,
             started_at=_aware(at, self._shared.env),
-            policy=self._shared.policy.merged(place.policy, policy),
-            extra=extra or {},
+            policy=self._shared.policy.merged(
+                place.policy, None if policy is None else of_type(policy, Policy, "policy", 'Policy(hold="50 EUR")')
+            ),
+            extra=extra_of(extra),
             actor=self._view.actor,
         )
         if point is not None:
@@ -219,9 +221,11 @@ class EvPay:
             NotFound: the session is not started (yet); the readings are kept and count when it is.
         """
         engine = await self._engine()
-        readings = [reading] if isinstance(reading, MeterReading) else list(reading)
-        for found in readings:
-            of_type(found, MeterReading, "reading", "MeterReading(at=..., energy_wh=7400)")
+        given: object = reading
+        several = given if isinstance(given, Iterable) and not isinstance(given, MeterReading) else (given,)
+        readings = [
+            of_type(found, MeterReading, "reading", "MeterReading(at=..., energy_wh=7400)") for found in several
+        ]
         return await engine.meterer.record(self._tenant, identifier(session_id, "session_id"), readings)
 
     async def exposure(self, session_id: str) -> Exposure:
@@ -277,7 +281,7 @@ class EvPay:
         return await engine.payer.refund_receipt(
             self._tenant,
             identifier(receipt, "receipt"),
-            None if amount is None else checked(amount),
+            None if amount is None else amount_of(amount, "amount"),
             reason=refuse_card_number(reason, field="reason"),
             key=key,
             actor=self._view.actor,

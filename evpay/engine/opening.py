@@ -301,3 +301,9 @@ def _same_currency(order: StartOrder) -> None:
             code="currency_mismatch",
             path="limit",
         )
+    if order.limit is not None and order.limit.amount <= 0:
+        raise InvalidInput(
+            f"The limit is {order.limit}, so nothing could be charged. Give more than zero, or leave it out.",
+            code="limit_not_positive",
+            path="limit",
+        )

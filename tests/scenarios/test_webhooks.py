@@ -122,7 +122,7 @@ async def test_a_message_of_an_unknown_type_is_answered_and_forgotten() -> None:
 
 
 async def test_a_message_before_its_payment_is_parked_and_applied_when_it_appears() -> None:
-    """As after a restored backup. References are derived from the session's id, so another store asks under the same."""
+    """As after a restored backup: references are derived from the session, so another store asks under the same."""
     before = sandbox()
     async with a_day(before) as sim:
         early = before.webhook((await started(sim)).intent.attempts[0].reference)
