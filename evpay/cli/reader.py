@@ -24,11 +24,6 @@ class Reader:
         self._store = store
         self._live = live
 
-    @property
-    def place(self) -> str:
-        """Where the store is, without a password."""
-        return self._store.place
-
     async def ask(self, question: Callable[[Connection], T]) -> T:
         """Return the answer to a question of `evpay.store.reads`."""
         return await self._store.read(question)
