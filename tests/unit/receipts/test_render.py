@@ -68,11 +68,11 @@ TAX INCLUDED
 PAYMENT
   Paid with Visa ···· 4242
 
-  Reserved before charging                                        €50.00
+  Reserved                                                        €50.00
   Charged                                                         €11.94
   Released                                                        €38.06
 
-  €50.00 was reserved before charging. You pay only what you used:
+  €50.00 was reserved for this session. You pay only what you used:
   €11.94.
   €38.06 of the reservation has been released; your bank may need a few
   days to show it.
