@@ -32,24 +32,26 @@ BACKEND = textwrap.dedent(
     from evpay.settings import Settings
     from evpay_providers.stripe import StripeProvider, StripeSettings
 
-    store, server, began, ahead_s = sys.argv[1], sys.argv[2], datetime.fromisoformat(sys.argv[3]), float(sys.argv[4])
+    server, began = sys.argv[1], datetime.fromisoformat(sys.argv[2])
     tariff = Tariff.per_kwh("0.50", currency="EUR", vat="25", prices="gross")
     site = Site(id="yard", time_zone="Europe/Oslo")
     last = MeterReading(at=began + timedelta(minutes=10), energy_wh=24_000)
 
     class Clock(RealEnv):
+        def __init__(self, ahead_s):
+            self.ahead_us = int(ahead_s * 1_000_000)
+
         def now_us(self):
-            return super().now_us() + int(ahead_s * 1_000_000)
+            return super().now_us() + self.ahead_us
 
-    set_up = {
-        "settings": Settings.model_construct(store=store),
-        "policy": Policy(hold=(Money("20.00", "EUR"),)),
-        "env": Clock(),
-        "worker": False,
-    }
-
-    def provider():
-        return StripeProvider(StripeSettings(api_key="sk_test_example", base_url=server))
+    def set_up(store, ahead_s):
+        return {
+            "settings": Settings.model_construct(store=store),
+            "providers": [StripeProvider(StripeSettings(api_key="sk_test_example", base_url=server))],
+            "policy": Policy(hold=(Money("20.00", "EUR"),)),
+            "env": Clock(ahead_s),
+            "worker": False,
+        }
 
     async def start(pay, name):
         found = await pay.start(name, tariff=tariff, method=PaymentMethod("pm_card_visa"), site=site, at=began)
@@ -64,8 +66,8 @@ BACKEND = textwrap.dedent(
     async def recover(pay, name):
         return (await pay.recover()).model_dump()
 
-    def refund_in_threads(names):
-        with sync.EvPay.open(**set_up, providers=[provider()]) as pay, ThreadPoolExecutor(len(names)) as threads:
+    def refund_in_threads(names, place):
+        with sync.EvPay.open(**set_up(*place)) as pay, ThreadPoolExecutor(len(names)) as threads:
             notes = [
                 threads.submit(pay.refund, name, Money("2.00", "EUR"), reason="cable fault", key="ticket-9")
                 for name in names
@@ -74,15 +76,18 @@ BACKEND = textwrap.dedent(
 
     async def main():
         verbs = {"start": start, "finish": finish, "refund": refund, "recover": recover}
-        async with EvPay.open(**set_up, providers=[provider()]) as pay:
-            print(json.dumps("ready"), flush=True)
-            while line := await asyncio.to_thread(sys.stdin.readline):
-                verb, *names = json.loads(line)
-                if verb == "refund_in_threads":
-                    answers = await asyncio.to_thread(refund_in_threads, names)
-                else:
-                    answers = await asyncio.gather(*(verbs[verb](pay, name) for name in names))
-                print(json.dumps(answers), flush=True)
+        pay, place = None, None
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            verb, *names = json.loads(line)
+            if verb == "open":
+                pay, place, answers = EvPay.open(**set_up(*names)), names, "open"
+            elif verb == "close":
+                answers = await pay.aclose()
+            elif verb == "refund_in_threads":
+                answers = await asyncio.to_thread(refund_in_threads, names, place)
+            else:
+                answers = await asyncio.gather(*(verbs[verb](pay, name) for name in names))
+            print(json.dumps(answers), flush=True)
 
     asyncio.run(main())
     """
@@ -92,10 +97,9 @@ BACKEND = textwrap.dedent(
 class Backend:
     """One backend in a process of its own."""
 
-    def __init__(self, store, server, began, *, ahead_s=0.0):
-        command = [sys.executable, "-W", "error", "-c", BACKEND, f"sqlite:///{store}", server.url, began, str(ahead_s)]
+    def __init__(self, server, began):
+        command = [sys.executable, "-W", "error", "-c", BACKEND, server.url, began]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.hear()
 
     def tell(self, verb, *names):
         """Say what to do, and do not wait."""
@@ -113,8 +117,8 @@ class Backend:
         self.tell(verb, *names)
         return self.hear()
 
-    def close(self):
-        """Let it end."""
+    def end(self):
+        """Let the process end."""
         self._process.stdin.close()
         assert self._process.wait(30) == 0
         self._process.stdout.close()
@@ -139,19 +143,28 @@ def store(tmp_path):
     return tmp_path / "store.db"
 
 
-@pytest.fixture
-def backend(store, server) -> Iterator[Callable[..., Backend]]:
-    """Start backends; they end with the test."""
+@pytest.fixture(scope="module")
+def _backends(_server) -> Iterator[tuple[Backend, Backend]]:
     began = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(time.time() - 1_200))
-    running = []
+    running = Backend(_server, began), Backend(_server, began)
+    yield running
+    for each in running:
+        each.end()
 
-    def run(**options):
-        running.append(Backend(store, server, began, **options))
-        return running[-1]
+
+@pytest.fixture
+def backend(_backends, store) -> Iterator[Callable[..., Backend]]:
+    """Open the store in one backend after the other; `ahead_s` is by how much its clock is wrong."""
+    free, taken = list(_backends), []
+
+    def run(*, ahead_s=0):
+        taken.append(free.pop())
+        taken[-1].ask("open", f"sqlite:///{store}", ahead_s)
+        return taken[-1]
 
     yield run
-    for each in running:
-        each.close()
+    for each in taken:
+        each.ask("close")
 
 
 def at_once(first, second, verb, *names):
