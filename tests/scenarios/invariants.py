@@ -139,7 +139,7 @@ async def _assert_sessions(sim: Simulation, stored: Sequence[PaymentRecord], *, 
         assert len(own) == (session.status is SessionStatus.FINISHED)
         if not own or unsettled:
             continue
-        taken = sum(p.facts.captured for p in stored if p.session_id == session.id)
+        taken = sum(p.facts.captured for p in stored if (p.tenant, p.session_id) == (session.tenant, session.id))
         debt = await read(sim, lambda c, s=session: reads.debt(c, tenant=s.tenant, debt_id=debt_id(s.id)))
         owed = to_minor(debt.amount) if debt is not None and debt.status is DebtStatus.OPEN else 0
         assert taken + owed == to_minor(own[0].total)
