@@ -18,7 +18,6 @@ __all__ = ["Entry", "differences", "sandbox_books", "stripe_books", "totals"]
 
 _OPEN: Final = ("reserved", "submitting", "requires_action", "pending", "unknown")
 _ENDED: Final = ("finished", "cancelled")
-_KINDS: Final = ("authorize", "increment", "capture", "void", "refund")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +92,20 @@ def totals(books: dict[str, Entry]) -> tuple[int, int, int, int]:
     )
 
 
-def differences(store: Path, books: dict[str, Entry]) -> list[str]:
-    """Say what is wrong in the store, or differs between it and the processor's books."""
+def differences(store: Path, books: dict[str, Entry], *, is_over: bool = True) -> list[str]:
+    """Say what is wrong in the store, or differs between it and the processor's books.
+
+    Before all `is_over`, an operation may be open, and a payment that has one may differ; a session may wait.
+    """
     with _opened(store) as ours:
         payments = _rows(ours, "SELECT * FROM payment ORDER BY id")
-        found = [*_integrity(ours), *_against(ours, payments, books)]
+        unsettled = {payment["id"]: list(_unsettled(ours, payment)) for payment in payments}
+        found = [*_integrity(ours), *_unknown_to_us(payments, books)]
         for payment in payments:
-            found += [*_settled(ours, payment), *_posted(ours, payment), *_chained(ours, payment)]
-        return [*found, *_numbered(ours), *_sessions(ours)]
+            if is_over or not unsettled[payment["id"]]:
+                found += [*unsettled[payment["id"]], *_against(ours, payment, books)]
+            found += [*_posted(ours, payment), *_chained(ours, payment)]
+        return [*found, *_numbered(ours), *(_sessions(ours) if is_over else ())]
 
 
 def _integrity(ours: sqlite3.Connection) -> Iterator[str]:
@@ -109,32 +114,34 @@ def _integrity(ours: sqlite3.Connection) -> Iterator[str]:
         yield f"the file is damaged: {answer}"
 
 
-def _against(ours: sqlite3.Connection, payments: list[sqlite3.Row], books: dict[str, Entry]) -> Iterator[str]:
+def _unknown_to_us(payments: list[sqlite3.Row], books: dict[str, Entry]) -> Iterator[str]:
     for reference in sorted(books.keys() - {payment["reference"] for payment in payments}):
         yield f"the processor has a payment {reference!r} that we do not know: {books[reference]}"
-    for payment in payments:
-        theirs = books.get(payment["reference"]) or Entry(
-            authorized=0, captured=0, released=0, refunded=0, effects=Counter()
-        )
-        facts = (
-            payment["authorized"],
-            payment["captured"] - payment["captured_reversed"],
-            payment["released"],
-            payment["refunded"] - payment["refund_reversed"],
-        )
-        if facts != (theirs.authorized, theirs.captured, theirs.released, theirs.refunded):
-            yield f"our facts are {facts}, the processor's {theirs}"
-        done = Counter(
-            row["kind"]
-            for row in _rows(
-                ours, "SELECT kind FROM operation WHERE payment = ? AND state = 'succeeded'", payment["id"]
-            )
-        )
-        if done != theirs.effects:
-            yield f"our operations are {dict(done)}, the processor's effects {dict(theirs.effects)}"
 
 
-def _settled(ours: sqlite3.Connection, payment: sqlite3.Row) -> Iterator[str]:
+def _against(ours: sqlite3.Connection, payment: sqlite3.Row, books: dict[str, Entry]) -> Iterator[str]:
+    theirs = books.get(payment["reference"]) or Entry(
+        authorized=0, captured=0, released=0, refunded=0, effects=Counter()
+    )
+    facts = _facts(payment)
+    if facts != (theirs.authorized, theirs.captured, theirs.released, theirs.refunded):
+        yield f"our facts are {facts}, the processor's {theirs}"
+    sql = "SELECT kind FROM operation WHERE payment = ? AND state = 'succeeded'"
+    done = Counter(row["kind"] for row in _rows(ours, sql, payment["id"]))
+    if done != theirs.effects:
+        yield f"our operations are {dict(done)}, the processor's effects {dict(theirs.effects)}"
+
+
+def _facts(payment: sqlite3.Row) -> tuple[int, int, int, int]:
+    return (
+        payment["authorized"],
+        payment["captured"] - payment["captured_reversed"],
+        payment["released"],
+        payment["refunded"] - payment["refund_reversed"],
+    )
+
+
+def _unsettled(ours: sqlite3.Connection, payment: sqlite3.Row) -> Iterator[str]:
     for row in _rows(ours, "SELECT kind, state FROM operation WHERE payment = ?", payment["id"]):
         if row["state"] in _OPEN:
             yield f"the {row['kind']} is still {row['state']}"
@@ -157,14 +164,8 @@ def _posted(ours: sqlite3.Connection, payment: sqlite3.Row) -> Iterator[str]:
         moved["rail", "hold"],
         moved["revenue", "clearing"] - moved["clearing", "reversals"],
     )
-    facts = (
-        payment["authorized"],
-        payment["captured"] - payment["captured_reversed"],
-        payment["released"],
-        payment["refunded"] - payment["refund_reversed"],
-    )
-    if ledger != facts:
-        yield f"the ledger says {ledger}, the facts {facts}"
+    if ledger != _facts(payment):
+        yield f"the ledger says {ledger}, the facts {_facts(payment)}"
     if sum(sums.values()) != 0:
         yield f"the ledger sums to {sum(sums.values())}"
     if sums["hold"] != payment["authorized"] - payment["captured"] - payment["released"]:

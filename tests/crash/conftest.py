@@ -16,6 +16,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: belongs to the long form of the crash tests")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what only the long form tells."""
+    if os.environ.get("EVPAY_CRASH") == "long":
+        return
+    left_out = [item for item in items if item.get_closest_marker("long")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("long")]
+
+
 @pytest.fixture(scope="session")
 def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
     """Where backends are born and die."""
@@ -34,10 +44,3 @@ def server(_server: RunningServer) -> RunningServer:
     """A Stripe-like server that holds nothing yet."""
     _server.clear()
     return _server
-
-
-@pytest.fixture(autouse=True)
-def _long_form(request: pytest.FixtureRequest) -> None:
-    """Leave out what only the long form tells."""
-    if request.node.get_closest_marker("long") and os.environ.get("EVPAY_CRASH") != "long":
-        pytest.skip("only in the long form: EVPAY_CRASH=long")

@@ -26,6 +26,11 @@ class Life:
     error: str = ""
 
     @property
+    def passed(self) -> tuple[str, ...]:
+        """The labels that it passed since the step at which it was armed."""
+        return tuple(self.answers["passed"].split())
+
+    @property
     def was_killed(self) -> bool:
         """Whether it died by SIGKILL."""
         return self.status == -signal.SIGKILL
@@ -41,6 +46,11 @@ class Place:
     session: str
     began: datetime
     shift_s: float = 0
+
+    def copied(self, folder: Path) -> "Place":
+        """Return the same world once more, in a folder of its own."""
+        shutil.copytree(self.store.parent, folder)
+        return replace(self, store=folder / self.store.name, books=str(folder / Path(self.books).name))
 
     def later(self, life: Life) -> "Place":
         """Return the place at the time at which a life ended."""

@@ -81,7 +81,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         skips=1,
         used=1_200,
         captured=1_200,
-        providers=("keeping",),
+        providers=("keeping", "blind keeping"),
     ),
     "cancel": Operation(session="S-unused", before=("start",), step="cancel"),
     "refund": Operation(

@@ -1,5 +1,6 @@
 """What happens to one session when its backend is killed, told to the end and checked."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -9,13 +10,14 @@ from tests.crash.nursery import Nursery, Place
 from tests.crash.points import OPERATIONS, POINTS, STRIPE_POINTS, UNSENT, labels
 from tests.servers import RunningServer
 
-__all__ = ["ENDINGS", "Story", "tell"]
+__all__ = ["ENDINGS", "Story", "tell", "tell_twice"]
 
 ENDINGS: Final = ("recovered", "repeated", "abandoned")
 """After the kill: recovery, then the caller's call again; the call again at once, then recovery; recovery only."""
 
 _UNKNOWN: Final = (*UNSENT, "effect done, reply lost", "reply read, not written", "inside the outcome's commit")
 _MINUTE_S: Final = 60.0
+_MINUTES_S: Final = 600.0
 _HOURS_S: Final = 3 * 3_600.0
 """Longer than any processor's search lags, so that what it does not find did not happen."""
 
@@ -42,6 +44,35 @@ class Story:
 
 def tell(story: Story, nursery: Nursery, folder: Path, *, server: RunningServer | None = None) -> list[str]:
     """Let a story happen; return what is wrong at its end, nothing if all is well."""
+    place = _killed(story, nursery, folder, server=server)
+    if isinstance(place, str):
+        return [place]
+    return [*_told(story, nursery, place, server=server), *_wrong(story, place, server=server)]
+
+
+def tell_twice(story: Story, nursery: Nursery, folder: Path) -> dict[str, list[str]]:
+    """Kill the recovery, too, at every label that it passes; return what is wrong after each of these kills.
+
+    How often it looks again depends on the time that it takes, so that a later one may have passed fewer labels.
+    """
+    place = _killed(story, nursery, folder / "once")
+    if isinstance(place, str):
+        return {"the first kill": [place]}
+    whole = nursery.live(place.copied(folder / "whole"), "recover", armed_at="recover", horizon_s=_MINUTES_S)
+    wrong: dict[str, list[str]] = {}
+    for count, label in enumerate(whole.passed, 1):
+        again = place.copied(folder / f"again-{count}")
+        killed = nursery.live(
+            again, "recover", kill=whole.passed[:count], armed_at="recover", bug=story.bug, horizon_s=_MINUTES_S
+        )
+        if killed.was_killed:
+            told = _told(story, nursery, again, server=None)
+            wrong[f"{count}. {label}"] = [*told, *_wrong(story, again, server=None)]
+    return wrong
+
+
+def _killed(story: Story, nursery: Nursery, folder: Path, *, server: RunningServer | None = None) -> Place | str:
+    """Live up to the kill, and return where it happened, or why it did not."""
     operation = OPERATIONS[story.operation]
     place = nursery.place(
         folder, provider=story.provider, session=operation.session, books=server.url if server else ""
@@ -50,19 +81,20 @@ def tell(story: Story, nursery: Nursery, folder: Path, *, server: RunningServer 
         place, *operation.before, operation.step, kill=story.way, armed_at=operation.step, bug=story.bug
     )
     if not killed.was_killed:
-        return [f"the backend was not killed: {killed}"]
+        return f"the backend was not killed: {killed}"
     if server is not None:
         _until_quiet(server)
-    return [*_told(story, nursery, place), *check(story, place, server=server)]
+    return place
 
 
 def _until_quiet(server: RunningServer) -> None:
-    """Return when the server has done everything that it was asked, also by those who are dead."""
-    server.call("GET", "/_ready")
+    """Return when the server has answered everything that it was asked, also by those who are dead."""
+    while any(entry["status"] is None and entry["fault"] != ["latency_after"] for entry in server.journal()):
+        time.sleep(0.01)
 
 
-def _told(story: Story, nursery: Nursery, place: Place) -> list[str]:
-    """Let the story go on after the kill, and return the tracebacks of backends that failed."""
+def _told(story: Story, nursery: Nursery, place: Place, *, server: RunningServer | None) -> list[str]:
+    """Let the story go on after the kill; return what is wrong on the way: tracebacks, no rest, other books."""
     operation = OPERATIONS[story.operation]
     again = (operation.step, *operation.after, "recover")
     chapters = {
@@ -70,18 +102,23 @@ def _told(story: Story, nursery: Nursery, place: Place) -> list[str]:
         "repeated": ((_HOURS_S, (*again, *operation.after, "recover")),),
         "abandoned": ((_HOURS_S, ("recover",)),),
     }
-    failures: list[str] = []
+    wrong: list[str] = []
     for horizon_s, steps in chapters[story.ending]:
         life = nursery.live(place, *steps, bug=story.bug, horizon_s=horizon_s)
-        failures += [life.error] if life.status else []
-        failures += [f"{step}: {said}" for step, said in life.answers.items() if said == "never quiet"]
+        wrong += [life.error] if life.status else []
+        wrong += [f"{step}: {said}" for step, said in life.answers.items() if said == "never quiet"]
+        wrong += differences(place.store, _books(place, server=server), is_over=False)
         place = place.later(life)
-    return failures
+    return wrong
 
 
-def check(story: Story, place: Place, *, server: RunningServer | None = None) -> list[str]:
+def _books(place: Place, *, server: RunningServer | None) -> dict[str, Entry]:
+    return stripe_books(server.books()["payments"]) if server else sandbox_books(place.books)
+
+
+def _wrong(story: Story, place: Place, *, server: RunningServer | None) -> list[str]:
     """Compare our books with the processor's, and both with what the session should have come to."""
-    books = stripe_books(server.books()["payments"]) if server else sandbox_books(place.books)
+    books = _books(place, server=server)
     return [*differences(place.store, books), *_amounts(story, books)]
 
 

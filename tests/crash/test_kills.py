@@ -13,7 +13,7 @@ from tests.crash.stories import ENDINGS, Story, tell
 
 pytestmark = pytest.mark.crash
 
-SANDBOXES = ("sandbox", "blind", "keeping")
+SANDBOXES = ("sandbox", "blind", "keeping", "blind keeping")
 
 
 def _stories(*providers, endings):

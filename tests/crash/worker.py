@@ -59,11 +59,12 @@ class MortalEnv(RealEnv):
     def __init__(self, *, shift_s: float) -> None:
         self._shift_us = int(shift_s * 1_000_000)
         self._plan: list[str] = []
+        self.passed: list[str] = []
         self._lock = threading.Lock()
 
     def arm(self, labels: list[str]) -> None:
-        """Die at the last of these labels, once the others have been passed in this order."""
-        self._plan = list(labels)
+        """Die at the last of these labels, once the others have been passed in this order; keep what is passed."""
+        self._plan, self.passed = list(labels), []
 
     def now_us(self) -> int:
         return super().now_us() + self._shift_us
@@ -82,6 +83,7 @@ class MortalEnv(RealEnv):
 
     def at(self, label: str) -> None:
         with self._lock:
+            self.passed.append(label)
             if not self.expects(label):
                 return
             self._plan.pop(0)
@@ -90,9 +92,14 @@ class MortalEnv(RealEnv):
 
 
 def _sandbox(job: Job, env: MortalEnv) -> SandboxProvider:
-    switches = {"sandbox": {}, "blind": {"look_up": False}, "keeping": {"releases_remainder": False}}[job.provider]
     return SandboxProvider(
-        SandboxSettings(books=Path(job.books), now=lambda: instant(env.now_us()), at=env.at, **switches)
+        SandboxSettings(
+            books=Path(job.books),
+            look_up="blind" not in job.provider,
+            releases_remainder="keeping" not in job.provider,
+            now=lambda: instant(env.now_us()),
+            at=env.at,
+        )
     )
 
 
@@ -173,7 +180,8 @@ async def work(job: Job) -> dict[str, str]:
                 answers[step] = await getattr(backend, step)()
             except (InvalidTransition, StoreUnavailable) as error:
                 answers[step] = f"not now: {error}"
-    return {**answers, "shift_s": str((env.now_us() - RealEnv().now_us()) / 1_000_000)}
+    shift_s = (env.now_us() - RealEnv().now_us()) / 1_000_000
+    return {**answers, "shift_s": str(shift_s), "passed": " ".join(env.passed)}
 
 
 def _die_with(job: Job) -> None:
