@@ -190,6 +190,30 @@ def test_spike_is_left_out_when_the_meter_had_jumped_before():
     assert Decimal(2_000) == track.energy_wh
 
 
+def test_energy_goes_on_from_where_it_stood_when_the_meter_jumps():
+    """What had been counted before the jump stays counted, and the rise after it is added."""
+    track = track_of(reading(30, 2_000), reading(60, 60_000), reading(90, 61_000), reading(120, 64_000))
+
+    assert [2_000, 3_000, 6_000] == [energy for _, energy, _ in steps(track)]
+    assert {Flag.IMPLAUSIBLE_ENERGY} == track.flags
+
+
+@pytest.mark.parametrize(("name", "most"), [("energy_wh", 10**7), ("register_wh", 10**13), ("soc_percent", 100)])
+def test_number_is_accepted_up_to_its_bound_and_not_beyond(name, most):
+    """The largest sensible value, and the first that is none."""
+    assert most == getattr(MeterReading(at=START, state=IDLE, **{name: most}), name)
+    with pytest.raises(InvalidInput):
+        MeterReading(at=START, state=IDLE, **{name: most + 1})
+
+
+def test_words_are_those_of_the_documents():
+    """States and flags are stored and sent: their words stay."""
+    assert ["charging", "idle", "unplugged"] == list(ConnectorState)
+    assert [
+        "conflicting_reading", "falling_meter", "implausible_energy", "implausible_time", "reading_after_finish",
+    ] == list(Flag)  # fmt: skip
+
+
 def test_odometer_does_not_touch_the_register_when_readings_alternate():
     """Two counters are judged each by itself."""
     track = track_of(
