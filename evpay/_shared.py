@@ -13,6 +13,7 @@ from evpay.env import Env
 from evpay.errors import ConfigurationError, InvalidInput
 from evpay.money import Money, checked
 from evpay.payments.intent import PaymentIntent, intent_view
+from evpay.payments.method import refuse_card_number
 from evpay.payments.policy import Policy
 from evpay.providers import Provider
 from evpay.receipts.model import Seller
@@ -29,13 +30,23 @@ _EXTRA: TypeAdapter[dict[str, JsonValue]] = TypeAdapter(dict[str, JsonValue])
 T = TypeVar("T", bound=BaseModel)
 
 
+def shown(value: object, name: str) -> str:
+    """Return a refused value as a message may show it: short, and never a card number.
+
+    Raises:
+        CardNumberRefused: instead, if that is what it looks like.
+    """
+    refuse_card_number(str(value)[:200], field=name)
+    return f"{value!r:.60}"
+
+
 def identifier(value: object, name: str) -> str:
     """Return a host's own name for something, or refuse it."""
     try:
         return _IDENTIFIER.validate_python(value, strict=True)
     except ValidationError:
         raise InvalidInput(
-            f"{name} is {value!r:.60}; it has to be text of 1 to 255 characters without control characters.",
+            f"{name} is {shown(value, name)}; it has to be text of 1 to 255 characters without control characters.",
             code="malformed_id",
             path=name,
         ) from None
@@ -45,7 +56,7 @@ def of_type(value: object, kind: type[T], name: str, example: str) -> T:
     """Return a model of the face, or refuse anything else with an example of what is meant."""
     if not isinstance(value, kind):
         raise InvalidInput(
-            f"{name} is {value!r:.60} ({type(value).__name__}). Give a {kind.__name__}: {example}.",
+            f"{name} is {shown(value, name)} ({type(value).__name__}). Give a {kind.__name__}: {example}.",
             code="wrong_type",
             path=name,
         )
@@ -56,7 +67,7 @@ def amount_of(value: object, name: str) -> Money:
     """Return money, also a plain py-moneyed value, as strict money; a bare number is never money."""
     if not isinstance(value, moneyed.Money):
         raise InvalidInput(
-            f"{name} is {value!r:.60} ({type(value).__name__}), which names no currency. Give a Money: "
+            f"{name} is {shown(value, name)} ({type(value).__name__}), which names no currency. Give a Money: "
             'Money("20.00", "EUR").',
             code="wrong_type",
             path=name,

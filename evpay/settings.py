@@ -140,6 +140,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{str(path)!r} is not TOML: {error}.") from error
     _refuse_literal_secrets(document.get("providers"), "providers")
+    _refuse_password(document.get("store"))
     return document
 
 
@@ -157,6 +158,13 @@ def _refuse_literal_secrets(value: object, path: str) -> None:
     elif isinstance(value, str) and _SECRET.search(path.rpartition(".")[2]) and not _is_reference(value):
         raise ConfigurationError(
             "is a secret written into the file. Write 'env:NAME' or 'file:/path' instead.", path=path
+        )
+
+
+def _refuse_password(store: object) -> None:
+    if isinstance(store, str) and re.search(r"://[^/@:]*:[^/@]+@", store):
+        raise ConfigurationError(
+            "has a password written into the file. Leave it out, or give the whole URL in EVPAY_STORE.", path="store"
         )
 
 

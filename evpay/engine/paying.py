@@ -153,7 +153,7 @@ class Payer:
                     )
                 if not final and not (payment.hold and payment.hold.multiple_captures):
                     raise UnsupportedOperation(
-                        f"Account {payment.account.name!r} takes only one capture of this payment. Leave out final=False.",
+                        f"Account {payment.account.name!r} takes one capture only. Leave out final=False.",
                         account=payment.account.name,
                         verb="capture",
                     )

@@ -13,6 +13,7 @@ from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, capture_request, draft_void, make_operation, reserve_rows, resubmit_rows
 from evpay.engine.requests import send
 from evpay.errors import EvpayError, StoreUnavailable
+from evpay.payments.lifecycle import is_final_capture
 from evpay.payments.operation import OperationKind, OperationState
 from evpay.payments.outcome import Failed, Outcome, Unknown
 from evpay.payments.reasons import Reason
@@ -199,7 +200,7 @@ class Runner:
                 id=operation.id,
                 kind=OperationKind.CAPTURE,
                 amount=amount,
-                request_of=capture_request(payment, amount=amount, final=True),
+                request_of=capture_request(payment, amount=amount, final=is_final_capture(operation)),
                 now_us=operation.asked_us,
                 actor=operation.actor,
                 reason=operation.reason,

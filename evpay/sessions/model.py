@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, JsonValue, field_validator
+from pydantic import Field, JsonValue, field_serializer, field_validator
 
 from evpay.errors import InvalidInput
 from evpay.model import ExactDecimal, FrozenModel, Instant
@@ -114,3 +114,7 @@ class Session(FrozenModel):
     receipt_number: str | None = None
     created_at: Instant
     updated_at: Instant
+
+    @field_serializer("flags", when_used="json")
+    def _sorted(self, flags: frozenset[Flag]) -> list[str]:
+        return sorted(flags)
