@@ -337,13 +337,13 @@ async def test_watching_shows_every_change_and_ends_with_the_session() -> None:
 
         watching = asyncio.ensure_future(watch())
         await sim.advance(seconds=5)
-        await sim.pay.record("S-1", await charged(sim, 4_000, minutes=20))
+        await sim.pay.record("S-1", await charged(sim, 1_000, minutes=3))
         await sim.advance(seconds=5)
         await sim.pay.finish("S-1")
         await sim.advance(seconds=5)
 
         assert watching.done()
-        assert await watching == ["0.00 EUR continue", "2.00 EUR continue", "2.00 EUR stop"]
+        assert await watching == ["0.00 EUR continue", "0.50 EUR continue", "0.50 EUR stop"]
 
 
 async def test_a_session_that_was_denied_shows_no_room() -> None:
