@@ -112,10 +112,12 @@ async def test_a_refused_increment_is_not_asked_for_again_at_every_reading() -> 
     processor = sandbox()
     async with a_day(processor) as sim:
         await started(sim, "increment_declined")
+        said = []
         for energy_wh, minutes in ((33_000, 90), (33_500, 2), (34_000, 2)):
-            await sim.pay.record("S-1", await charged(sim, energy_wh, minutes=minutes))
+            said.append((await sim.pay.record("S-1", await charged(sim, energy_wh, minutes=minutes))).increment)
             await sim.settle()
 
+        assert said == ["asked", "declined", "declined"]
         assert [effect.kind for effect in processor.books.payments()[0].effects] == ["authorize", "increment"]
 
 
