@@ -69,6 +69,10 @@ def _capabilities(settings: SandboxSettings) -> Capabilities:
     )
 
 
+_AT_THE_DOOR: Final = frozenset({Reason.NOT_SENT, Reason.RATE_LIMITED, Reason.INVALID_CREDENTIALS})
+"""A processor refuses for these before it looks at the key, so also what it has answered before."""
+
+
 class SandboxProvider:
     """Pay with magic methods at a processor that exists only here.
 
@@ -247,7 +251,7 @@ class SandboxProvider:
     async def _effect(self, kind: OperationKind, request: EffectRequest) -> Outcome:
         mapping.parameters(request)
         turn = self._levers.take(kind)
-        if turn.refusal is not None and turn.refusal.reason is Reason.NOT_SENT:
+        if turn.refusal is not None and turn.refusal.reason in _AT_THE_DOOR:
             return turn.refusal
         if turn.is_lost and not turn.with_effect:
             return Unknown(detail="the sandbox lost the request")

@@ -481,6 +481,23 @@ async def test_a_verb_behind_an_unknown_one_waits_its_turn() -> None:
         assert (entry.authorized, entry.captured, entry.released) == (6_000, 2_000, 4_000)
 
 
+async def test_a_partial_capture_that_waited_stays_partial() -> None:
+    """Sent as the final one it would let the rest of the hold go."""
+    processor = sandbox(resend_for=None, multiple_captures=True)
+    async with a_day(processor) as sim:
+        intent = await held(sim)
+        processor.drop_answer(OperationKind.INCREMENT)
+        processor.drop_look_up(times=2)
+        await sim.pay.payments.increment(intent.id, to=eur("60.00"))
+        await sim.pay.payments.capture(intent.id, eur("20.00"), final=False, key="first")
+
+        await sim.advance(minutes=10)
+
+        entry = processor.books.payments()[0]
+        assert (entry.captured, entry.released) == (2_000, 0)
+        await sim.pay.payments.capture(intent.id, eur("5.00"))
+
+
 async def test_two_processes_worth_of_captures_at_once_capture_once() -> None:
     """The same call, eight times at the same moment."""
     processor = sandbox()
