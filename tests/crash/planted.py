@@ -80,11 +80,16 @@ def posted_in_a_second_transaction() -> None:
 
 
 def sent_before_it_is_on_disk() -> None:
-    """The processor is told first, and only then is written down what it was told."""
-    right_run, right_submit = runner.Runner._run, runner.Runner._submit
+    """The processor is told first, and only then is written down what it was told, and under which key."""
+    right_run, right_submit, right_send = runner.Runner._run, runner.Runner._submit, runner.send
+    answers: dict[str, Any] = {}
 
     async def tell(self: Any, draft: Any) -> None:
-        await runner.send(self.context.provider(draft.payment), draft.operation)
+        operation = _with_key(draft.operation, RealEnv().new_id())
+        answers[operation.id] = await right_send(self.context.provider(draft.payment), operation)
+
+    async def send(provider: Any, operation: Any) -> Any:
+        return answers.pop(operation.id, None) or await right_send(provider, operation)
 
     async def run(self: Any, tenant: str, intent_id: str, draft: Any, *, failover: bool) -> None:
         await tell(self, draft)
@@ -94,7 +99,7 @@ def sent_before_it_is_on_disk() -> None:
         await tell(self, draft)
         await right_submit(self, case, draft)
 
-    runner.Runner._run, runner.Runner._submit = run, submit
+    runner.Runner._run, runner.Runner._submit, runner.send = run, submit, send
 
 
 def never_taken_over() -> None:
