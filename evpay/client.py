@@ -10,9 +10,10 @@ from pydantic import JsonValue
 
 from evpay._collections import Payments, Receipts, Sessions
 from evpay._shared import Shared, View, amount_of, extra_of, identifier, of_type
-from evpay.env import Env, RealEnv, instant
+from evpay.env import Env, RealEnv
 from evpay.errors import ConfigurationError, InvalidInput
 from evpay.events import Event
+from evpay.instants import instant
 from evpay.money import Money
 from evpay.payments.exposure import Exposure
 from evpay.payments.intent import PaymentIntent

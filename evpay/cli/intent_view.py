@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 from evpay.cli.wording import console, minor_text, shown
-from evpay.env import instant
+from evpay.instants import instant
 from evpay.ledger import ACCOUNTS, Posting, balances
 from evpay.payments.intent import Operation, PaymentIntent
 from evpay.payments.records import PaymentRecord

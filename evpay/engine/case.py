@@ -6,7 +6,7 @@ Pure: what must still be done is read off the facts, so that it is found again a
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from evpay.env import microseconds
+from evpay.instants import microseconds
 from evpay.payments.account import Capabilities
 from evpay.payments.debt import Debt
 from evpay.payments.intent import Snapshot

@@ -5,8 +5,8 @@ from datetime import UTC
 
 from evpay.engine.announcing import announce
 from evpay.engine.case import Case
-from evpay.env import instant
 from evpay.ids import canonical_json, wire_key
+from evpay.instants import instant
 from evpay.money import from_minor, to_minor
 from evpay.payments.debt import Debt, DebtStatus
 from evpay.payments.facts import MoneyFacts

@@ -15,8 +15,8 @@ from evpay.engine.case import Case, wake_us
 from evpay.engine.closing import credit_note_rows, debt_rows
 from evpay.engine.drafts import update_payment
 from evpay.engine.requests import key_for
-from evpay.env import instant
 from evpay.ids import canonical_json, wire_key
+from evpay.instants import instant
 from evpay.ledger import postings
 from evpay.money import to_minor
 from evpay.payments.account import Capabilities

@@ -13,8 +13,8 @@ from evpay.engine.metering import late_data_rows, reading_row, step_minor
 from evpay.engine.recovery import Recoverer
 from evpay.engine.runner import Runner
 from evpay.engine.tracking import Followed, Tracker, session_view
-from evpay.env import instant
 from evpay.errors import InvalidTransition, NotFound, StoreUnavailable
+from evpay.instants import instant
 from evpay.money import to_minor
 from evpay.payments.lifecycle import is_live
 from evpay.payments.operation import IN_FLIGHT, OperationKind, OperationState

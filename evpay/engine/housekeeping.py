@@ -17,8 +17,8 @@ from evpay.engine.metering import Meterer, step_minor, stop_requested
 from evpay.engine.recovery import Recoverer
 from evpay.engine.runner import Runner
 from evpay.engine.tracking import Tracker, expose
-from evpay.env import instant
 from evpay.errors import EvpayError
+from evpay.instants import instant
 from evpay.model import FrozenModel
 from evpay.payments.exposure import Decision
 from evpay.payments.operation import OperationKind

@@ -13,9 +13,9 @@ from evpay.engine.case import Case
 from evpay.engine.context import DEFAULT_TENANT, Context
 from evpay.engine.recovery import Recoverer
 from evpay.engine.runner import Runner
-from evpay.env import instant
 from evpay.errors import EvpayError, WebhookRejected
 from evpay.ids import canonical_json
+from evpay.instants import instant
 from evpay.model import FrozenModel
 from evpay.payments.operation import OperationState
 from evpay.payments.outcome import Observation, Unknown

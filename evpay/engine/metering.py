@@ -12,9 +12,9 @@ from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, make_operation, operation_id
 from evpay.engine.runner import Runner
 from evpay.engine.tracking import Followed, Tracker, expose
-from evpay.env import microseconds
 from evpay.errors import NotFound
 from evpay.ids import canonical_json
+from evpay.instants import microseconds
 from evpay.money import from_minor, to_minor
 from evpay.payments.exposure import Decision, Exposure, Increment
 from evpay.payments.operation import OperationKind

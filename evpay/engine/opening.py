@@ -12,9 +12,9 @@ from evpay.engine.recovery import Recoverer
 from evpay.engine.requests import reference_for
 from evpay.engine.runner import Runner
 from evpay.engine.tracking import Tracker, session_view
-from evpay.env import instant
 from evpay.errors import InvalidInput, NotFound, StoreConflict, UnsupportedOperation
 from evpay.ids import wire_key
+from evpay.instants import instant
 from evpay.money import from_minor, to_minor
 from evpay.payments.lifecycle import is_live
 from evpay.payments.method import PaymentMethod

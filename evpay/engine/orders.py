@@ -6,9 +6,9 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from evpay.env import instant
 from evpay.errors import InvalidInput
 from evpay.ids import canonical_json, digest
+from evpay.instants import instant
 from evpay.money import Money, from_minor, to_minor
 from evpay.payments.method import MethodKind, PaymentMethod
 from evpay.payments.policy import Policy

@@ -8,7 +8,6 @@ from sqlalchemy import Connection, Row
 
 from evpay.engine.context import Context
 from evpay.engine.tracking import Tracker, session_view
-from evpay.env import instant
 from evpay.events import (
     AdmissionChanged,
     AttentionNeeded,
@@ -18,6 +17,7 @@ from evpay.events import (
     ReceiptIssued,
     StopRequested,
 )
+from evpay.instants import instant
 from evpay.payments.intent import intent_view
 from evpay.store import reads
 from evpay.store.commit import AlreadyThere, Commit, Insert, Update

@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from evpay.engine.case import Case
 from evpay.engine.context import Context
-from evpay.env import instant, microseconds
 from evpay.errors import NotFound
+from evpay.instants import instant, microseconds
 from evpay.money import Money, from_minor, to_minor
 from evpay.payments.exposure import Decision, Exposure, Increment, Situation, Verdict, weigh
 from evpay.payments.operation import UNSETTLED, OperationKind, OperationState

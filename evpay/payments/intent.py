@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from evpay.env import instant
+from evpay.instants import instant
 from evpay.model import FrozenModel, Instant
 from evpay.money import Money, from_minor
 from evpay.payments.account import Account, Funding

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
-from evpay.env import microseconds
+from evpay.instants import microseconds
 from evpay.money import from_minor, to_minor
 from evpay.payments.account import Funding
 from evpay.payments.facts import MoneyFacts

@@ -13,9 +13,9 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
-from evpay.env import microseconds
 from evpay.errors import InvalidInput
 from evpay.ids import digest
+from evpay.instants import microseconds
 from evpay.model import ExactDecimal, FrozenModel, Instant
 
 __all__ = ["MJ_PER_WH", "ConnectorState", "Flag", "MeterReading", "Sample", "Track", "accept", "reading_digest"]

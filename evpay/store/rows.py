@@ -9,8 +9,8 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 from sqlalchemy import Row
 
-from evpay.env import microseconds
 from evpay.ids import canonical_json
+from evpay.instants import microseconds
 from evpay.money import to_minor
 from evpay.payments.account import Account, Funding
 from evpay.payments.debt import Debt

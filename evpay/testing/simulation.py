@@ -13,9 +13,9 @@ from evpay._shared import Shared, View
 from evpay.client import EvPay
 from evpay.engine.assembly import Engine
 from evpay.engine.context import DEFAULT_TENANT
-from evpay.env import instant, microseconds
 from evpay.errors import InvalidInput
 from evpay.events import Event
+from evpay.instants import instant, microseconds
 from evpay.payments.policy import Policy
 from evpay.providers import Provider
 from evpay.providers.registry import build

@@ -8,8 +8,8 @@ from typing import Final, TypeVar
 
 import anyio
 
-from evpay.env import microseconds
 from evpay.errors import UnsupportedOperation
+from evpay.instants import microseconds
 from evpay.providers import (
     Absent,
     Account,

@@ -13,8 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from evpay.env import instant, microseconds
 from evpay.errors import InvalidInput, NotFound
+from evpay.instants import instant, microseconds
 from evpay.providers import Funding, OperationKind, Reason
 from evpay_providers.sandbox.effects import lapse, new_effect, refuse_effect, settle_effect
 from evpay_providers.sandbox.methods import refusal_for

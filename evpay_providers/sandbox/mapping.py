@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from pydantic import JsonValue, TypeAdapter
 
-from evpay.env import instant
 from evpay.ids import digest, wire_key
+from evpay.instants import instant
 from evpay.money import Money, from_minor
 from evpay.providers import (
     Action,

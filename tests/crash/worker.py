@@ -22,8 +22,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from evpay import EvPay, MeterReading, Money, PaymentMethod, Policy, Site, Tariff
-from evpay.env import RealEnv, instant
+from evpay.env import RealEnv
 from evpay.errors import InvalidTransition, StoreUnavailable
+from evpay.instants import instant
 from evpay.settings import Settings
 from evpay.store import reads
 from evpay_providers.sandbox import SandboxProvider, SandboxSettings

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evpay.env import microseconds
+from evpay.instants import microseconds
 from evpay.sessions.readings import ConnectorState, Flag, MeterReading, accept
 
 START = datetime(2026, 7, 1, 10, tzinfo=UTC)

@@ -3,7 +3,8 @@
 import time
 from datetime import datetime
 
-from evpay.env import RealEnv, instant, microseconds
+from evpay.env import RealEnv
+from evpay.instants import instant, microseconds
 
 __all__ = ["SessionClock"]
 

@@ -13,7 +13,7 @@ from sqlalchemy import CheckConstraint
 from evpay.engine.case import Case
 from evpay.engine.conclusion import Lesson, conclude
 from evpay.engine.drafts import capture_request, draft_void, make_operation
-from evpay.env import instant
+from evpay.instants import instant
 from evpay.ledger import Posting, balances, facts_of
 from evpay.money import from_minor
 from evpay.payments.account import Capabilities, Funding

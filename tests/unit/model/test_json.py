@@ -44,7 +44,6 @@ from evpay import (
     Unknown,
     WebhookReply,
 )
-from evpay.env import microseconds
 from evpay.events import (
     AdmissionChanged,
     AttentionNeeded,
@@ -54,6 +53,7 @@ from evpay.events import (
     ReceiptIssued,
     StopRequested,
 )
+from evpay.instants import microseconds
 from evpay.model import FrozenModel
 from evpay.payments.account import Account
 from evpay.payments.exposure import Decision

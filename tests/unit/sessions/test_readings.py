@@ -5,8 +5,8 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from evpay.env import microseconds
 from evpay.errors import InvalidInput
+from evpay.instants import microseconds
 from evpay.sessions.readings import ConnectorState, Flag, MeterReading, accept, reading_digest
 
 START = datetime(2026, 7, 1, 10, tzinfo=UTC)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from evpay import MeterReading, PaymentMethod, Policy, Site, Tariff
-from evpay.env import microseconds
 from evpay.errors import ConfigurationError, InvalidInput, StoreUnavailable
 from evpay.events import AdmissionChanged
+from evpay.instants import microseconds
 from evpay.testing import SimulatedCrash, SimulatedEnv, Simulation, simulate
 from evpay.testing.world import World
 from evpay_providers.sandbox import SandboxProvider
