@@ -4,11 +4,16 @@ from typing import Final
 
 from tests.architecture.sources import PURE, sources
 
-ADAPTERS_SEE: Final = ("evpay.providers", "evpay.payments", "evpay.money", "evpay.errors", "evpay.model")
-SANDBOX_SEES: Final = (*ADAPTERS_SEE, "evpay.ids", "evpay.env")
-"""The sandbox is also the processor behind its adapter: it mints ids and dates its own books."""
-
-CONVERSIONS: Final = {"instant", "microseconds"}
+ADAPTERS_SEE: Final = (
+    "evpay.errors",
+    "evpay.instants",
+    "evpay.model",
+    "evpay.money",
+    "evpay.payments",
+    "evpay.providers",
+)
+SANDBOX_SEES: Final = (*ADAPTERS_SEE, "evpay.ids")
+"""The sandbox is also the processor behind its adapter: it mints ids of its own."""
 
 
 def _within(module: str, packages: tuple[str, ...]) -> bool:
@@ -29,14 +34,14 @@ def test_an_adapter_sees_the_contract_and_nothing_else_of_evpay() -> None:
     assert reaching == []
 
 
-def test_the_pure_packages_take_only_conversions_from_the_seam() -> None:
+def test_the_pure_packages_do_not_know_the_seam() -> None:
     """What decides about money gets the time as a value, and never the thing that tells it."""
     reaching = [
         f"{source.name} imports {module}.{name}"
         for source in sources()
         if source.within(PURE)
         for module, name in source.imports()
-        if module == "evpay.env" and name not in CONVERSIONS
+        if module == "evpay.env"
     ]
 
     assert reaching == []
