@@ -1,7 +1,7 @@
 """What an operator decides about money: how much to hold, when to raise it, what to do at the edges."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
 
@@ -76,6 +76,32 @@ class Policy(FrozenModel):
     debt: Literal["record"] = "record"
     unsecured: Literal["deny"] = "deny"
     pricing: Mapping[str, JsonValue] = Field(default_factory=dict)
+
+    if TYPE_CHECKING:  # more may be given than is kept; pyright has no plugin that would know
+
+        def __init__(
+            self,
+            *,
+            hold: str | Money | Sequence[str | Money] = ...,
+            hold_energy_wh: int = ...,
+            hold_duration_s: int = ...,
+            hold_idle_s: int = ...,
+            hold_margin_percent: int = ...,
+            hold_step: str | Money | Sequence[str | Money] = ...,
+            hold_min: str | Money | Sequence[str | Money] = ...,
+            hold_max: str | Money | Sequence[str | Money] = ...,
+            raise_at_percent: int = ...,
+            raise_step: str | Money | Sequence[str | Money] = ...,
+            raise_max: str | Money | Sequence[str | Money] = ...,
+            answer_within_s: float = ...,
+            start_within_s: int = ...,
+            before_expiry_s: int = ...,
+            accept_partial_hold: bool = ...,
+            late_data: Literal["report"] = ...,
+            debt: Literal["record"] = ...,
+            unsecured: Literal["deny"] = ...,
+            pricing: Mapping[str, JsonValue] = ...,
+        ) -> None: ...
 
     def merged(self, *layers: "Policy | Mapping[str, Any] | None") -> Self:
         """Return this policy with the fields that later layers set, one by one."""

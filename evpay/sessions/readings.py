@@ -7,9 +7,10 @@ and reordered readings give the same answer, and nothing depends on the order of
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Context, Decimal
 from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self
 
 from pydantic import Field, model_validator
 
@@ -69,6 +70,20 @@ class MeterReading(FrozenModel):
     soc_percent: Annotated[ExactDecimal, Field(ge=0, le=100)] | None = None
     state: ConnectorState | None = None
     signed: str | None = Field(default=None, max_length=16_384)
+
+    if TYPE_CHECKING:  # more may be given than is kept; pyright has no plugin that would know
+
+        def __init__(
+            self,
+            *,
+            at: datetime,
+            energy_wh: Decimal | int | str | None = None,
+            register_wh: Decimal | int | str | None = None,
+            power_w: Decimal | int | str | None = None,
+            soc_percent: Decimal | int | str | None = None,
+            state: ConnectorState | None = None,
+            signed: str | None = None,
+        ) -> None: ...
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
