@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["OPERATIONS", "POINTS", "STRIPE_POINTS", "UNSENT", "Operation", "labels"]
+__all__ = ["MAIN", "OPERATIONS", "POINTS", "STRIPE_POINTS", "TELLING", "UNSENT", "Operation", "labels"]
 
 _INTENT: Final = ("intent.before",)
 _CALL: Final = (*_INTENT, "intent.committed")
@@ -35,6 +35,10 @@ STRIPE_POINTS: Final[Mapping[str, tuple[str, ...]]] = {name: _WIRE.get(name, way
 
 UNSENT: Final = ("intent on disk, not told so", "intent on disk, not sent", "sent, no effect")
 """The points at which the intent is on disk and nothing has happened at the processor."""
+
+
+TELLING: Final = ("intent on disk, not sent", "effect done, reply lost", "inside the outcome's commit")
+"""Where operations differ most; the short form tells voids and cancels at these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +93,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
 }
 """Every kind of side effect, in the call of the face that makes it."""
+
+
+MAIN: Final = ("start", "increment", "capture", "refund")
+"""The operations that the short form tells at every point."""
 
 
 def labels(operation: Operation, way: tuple[str, ...]) -> tuple[str, ...]:

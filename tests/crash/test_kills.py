@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from tests.crash.audit import sandbox_books, totals
-from tests.crash.points import OPERATIONS, POINTS
+from tests.crash.points import MAIN, OPERATIONS, POINTS, TELLING
 from tests.crash.stories import ENDINGS, Story, tell
 
 pytestmark = pytest.mark.crash
@@ -29,17 +29,23 @@ def _home(operation):
     return OPERATIONS[operation].providers[0]
 
 
-@pytest.mark.parametrize(
-    "story",
-    [Story(operation=name, point=point, provider=_home(name)) for name, point in product(OPERATIONS, POINTS)],
-    ids=str,
-)
+def _told(operation, point):
+    """Return the plain story of a kill; what the short form leaves out is marked."""
+    is_short = operation in MAIN or point in TELLING
+    marks = () if is_short else (pytest.mark.long,)
+    story = Story(operation=operation, point=point, provider=_home(operation))
+    return pytest.param(story, marks=marks, id=str(story))
+
+
+@pytest.mark.parametrize("story", [_told(name, point) for name, point in product(OPERATIONS, POINTS)])
 def test_books_agree_after_a_kill(nursery, tmp_path, story):
     """Recovery, then the caller's call again, leads to what a session without a kill leads to."""
     assert [] == tell(story, nursery, tmp_path)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    "point", [pytest.param(point, marks=() if point in TELLING else (pytest.mark.long,)) for point in POINTS]
+)
 def test_start_that_nobody_repeats_leaves_no_hold(nursery, tmp_path, point):
     """A hold whose caller never comes back is voided when the driver's time is over.
 

@@ -197,28 +197,3 @@ def test_refused_method_ends_the_demo_with_status_1(evpay):
     assert result.returncode == 1
     assert named(steps, "denied")[0]["intent"]["outcome"]["reason"] == "insufficient_funds"
     assert named(steps, "check")[0]["differences"] == []
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (("--session", "none.jsonl"), "file_unreadable"),
-        (("--tariff", "none.json"), "file_unreadable"),
-        (("--station", "CS-9"), "no_such_session"),
-        (("--method", "4242 4242 4242 4242"), "card_number_refused"),
-        (("--provider", "nobody", "--base-url", "http://127.0.0.1:1", "--method", "m"), "configuration_error"),
-        (("--provider", "stripe"), "configuration_error"),
-        (("--provider", "stripe", "--base-url", "https://api.stripe.com"), "not_loopback"),
-        (("--provider", "sandbox", "--base-url", "http://127.0.0.1:1"), "configuration_error"),
-        (("--provider", "stripe", "--base-url", "http://127.0.0.1:1", "--option", "x"), "malformed_option"),
-        (("--provider", "contrib", "--base-url", "http://127.0.0.1:1"), "method_missing"),
-        (("--check", "/no/such/folder"), "configuration_error"),
-    ],
-)
-def test_mistakes_are_typed_errors(evpay, tmp_path, arguments, code):
-    """Status 2, an object on standard output, and no folder left behind for what never began."""
-    result = evpay("demo", "--json", *arguments)
-
-    assert result.returncode == 2
-    assert json.loads(result.stdout)["error"]["code"] == code
-    assert list(tmp_path.iterdir()) == []
