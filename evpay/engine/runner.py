@@ -17,7 +17,8 @@ from evpay.payments.lifecycle import is_final_capture
 from evpay.payments.operation import OperationKind, OperationState
 from evpay.payments.outcome import Failed, Outcome, Unknown
 from evpay.payments.reasons import Reason
-from evpay.payments.records import OperationRecord
+from evpay.payments.records import OperationRecord, PaymentRecord
+from evpay.providers import Provider
 from evpay.store.commit import AlreadyThere, GuardMissed, SingleFlight
 
 __all__ = ["Runner"]
@@ -86,32 +87,29 @@ class Runner:
             await context.store.commit(rows)
             return
         context.env.at("intent.committed")
-        await self._call_and_conclude(tenant, intent_id, draft.operation, draft.deadline_s, failover=failover)
+        await self._call_and_conclude(draft.payment, draft.operation, draft.deadline_s, failover=failover)
         await self.drive(tenant, intent_id)
 
     async def _call_and_conclude(
         self,
-        tenant: str,
-        intent_id: str,
+        payment: PaymentRecord,
         operation: OperationRecord,
-        deadline_s: float | None,
+        deadline_s: float | None = None,
         *,
         failover: bool = False,
         in_doubt: bool = False,
     ) -> None:
-        case = await self.context.case(tenant, intent_id)
-        outcome = await self._call(case, operation, deadline_s or self.context.deadline_s)
+        outcome = await self._call(self.context.provider(payment), operation, deadline_s or self.context.deadline_s)
         self.context.env.at("outcome.received")
         await self.learn(
-            tenant,
-            intent_id,
+            payment.tenant,
+            payment.intent_id,
             Lesson(operation_id=operation.id, outcome=outcome, source="answer", failover=failover, in_doubt=in_doubt),
         )
         self.context.env.at("outcome.committed")
 
-    async def _call(self, case: Case, operation: OperationRecord, deadline_s: float) -> Outcome:
+    async def _call(self, provider: Provider, operation: OperationRecord, deadline_s: float) -> Outcome:
         """One call under one overall deadline; whatever is not an answer is Unknown."""
-        provider = self.context.provider(case.payment(operation.payment_id))
         try:
             async with self.context.env.timeout(deadline_s):
                 return await send(provider, operation)
@@ -182,7 +180,7 @@ class Runner:
         context.env.at("intent.before")
         await context.store.commit(rows)
         context.env.at("intent.committed")
-        await self._call_and_conclude(case.tenant, case.snapshot.intent.id, draft.operation, None)
+        await self._call_and_conclude(draft.payment, draft.operation)
 
     async def _activate(self, case: Case, operation: OperationRecord) -> None:
         """Send a reserved operation; a capture takes what can be taken now."""
@@ -222,7 +220,7 @@ class Runner:
         await context.store.commit(rows)
         context.env.at("intent.committed")
         in_doubt = before.state in (OperationState.SUBMITTING, OperationState.UNKNOWN)
-        await self._call_and_conclude(case.tenant, case.snapshot.intent.id, sent, None, in_doubt=in_doubt)
+        await self._call_and_conclude(case.payment(before.payment_id), sent, in_doubt=in_doubt)
 
     async def join(self, tenant: str, intent_id: str, operation_id: str, *, within_s: float) -> Case:
         """Wait for an operation that somebody else runs, here or in another process, and return the case then."""

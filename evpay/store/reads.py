@@ -1,9 +1,10 @@
 """What the engine reads: one function per question, on a connection of the store's readers."""
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, or_, select
+from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, func, or_, select
 
 from evpay.payments.debt import Debt
 from evpay.payments.intent import Snapshot
@@ -56,9 +57,16 @@ __all__ = [
 _T = metadata.tables
 
 
-def _row(connection: Connection, table: str, **key: object) -> Row[Any] | None:
+@cache
+def _of(table: str, *names: str, order_by: str | None = None) -> Select[Any]:
+    """Return the statement for the rows of a table whose columns are as given; making one takes longer than asking."""
     columns = _T[table].c
-    return connection.execute(select(_T[table]).where(*(columns[name] == key[name] for name in key))).one_or_none()
+    found = select(_T[table]).where(*(columns[name] == bindparam(name) for name in names))
+    return found if order_by is None else found.order_by(columns[order_by])
+
+
+def _row(connection: Connection, table: str, **key: object) -> Row[Any] | None:
+    return connection.execute(_of(table, *key), key).one_or_none()
 
 
 def session(connection: Connection, *, tenant: str, session_id: str) -> SessionRecord | None:
@@ -69,23 +77,24 @@ def session(connection: Connection, *, tenant: str, session_id: str) -> SessionR
 
 def pulse(connection: Connection, *, tenant: str, session_id: str) -> tuple[int, int]:
     """Return a session's version and how many readings it has: whether what is in memory is still all there is."""
+    version, readings = connection.execute(_pulse(), {"tenant": tenant, "session": session_id}).one()
+    return version or 0, readings
+
+
+@cache
+def _pulse() -> Select[Any]:
     table, reading = _T["session"], _T["reading"]
-    version = connection.execute(
-        select(table.c.version).where(table.c.tenant == tenant, table.c.id == session_id)
-    ).scalar()
-    count = connection.execute(
-        select(func.count()).select_from(reading).where(reading.c.tenant == tenant, reading.c.session == session_id)
-    ).scalar_one()
-    return version or 0, count
+    tenant: BindParameter[str] = bindparam("tenant")
+    session_id: BindParameter[str] = bindparam("session")
+    version = select(table.c.version).where(table.c.tenant == tenant, table.c.id == session_id)
+    count = select(func.count()).select_from(reading).where(reading.c.tenant == tenant, reading.c.session == session_id)
+    return select(version.scalar_subquery(), count.scalar_subquery())
 
 
 def readings(connection: Connection, *, tenant: str, session_id: str) -> list[MeterReading]:
     """Return all readings of a session, in order of time."""
-    table = _T["reading"]
-    rows = connection.execute(
-        select(table).where(table.c.tenant == tenant, table.c.session == session_id).order_by(table.c.at_us)
-    )
-    return [reading_from(row) for row in rows]
+    query = _of("reading", "tenant", "session", order_by="at_us")
+    return [reading_from(row) for row in connection.execute(query, {"tenant": tenant, "session": session_id})]
 
 
 def tariff_body(connection: Connection, *, tenant: str, tariff_hash: str) -> str:
@@ -101,22 +110,26 @@ def tariff_body(connection: Connection, *, tenant: str, tariff_hash: str) -> str
 def _snapshot(connection: Connection, row: Row[Any] | None, *, live: bool) -> Snapshot | None:
     if row is None:
         return None
-    payment, operation_table = _T["payment"], _T["operation"]
-    payments = connection.execute(
-        select(payment).where(payment.c.tenant == row.tenant, payment.c.intent == row.id).order_by(payment.c.attempt)
-    ).all()
-    ids = [found.id for found in payments]
-    operations = connection.execute(
-        select(operation_table)
-        .where(operation_table.c.tenant == row.tenant, operation_table.c.payment.in_(ids))
-        .order_by(operation_table.c.asked_us, operation_table.c.no)
-    ).all()
+    key = {"tenant": row.tenant, "intent": row.id}
+    payments = connection.execute(_of("payment", "tenant", "intent", order_by="attempt"), key).all()
+    operations = connection.execute(_operations_of_intent(), key)
     attempts = {found.id: found.attempt for found in payments}
     ordered = sorted((operation_from(found) for found in operations), key=lambda o: (attempts[o.payment_id], o.no))
     return Snapshot(
         intent=intent_from(row),
         payments=tuple(payment_from(found, live=live) for found in payments),
         operations=tuple(ordered),
+    )
+
+
+@cache
+def _operations_of_intent() -> Select[Any]:
+    table, payment = _T["operation"], _T["payment"]
+    join = table.join(payment, and_(payment.c.tenant == table.c.tenant, payment.c.id == table.c.payment))
+    return (
+        select(table)
+        .select_from(join)
+        .where(payment.c.tenant == bindparam("tenant"), payment.c.intent == bindparam("intent"))
     )
 
 
@@ -229,15 +242,18 @@ def debt(connection: Connection, *, tenant: str, debt_id: str) -> Debt | None:
 
 def open_review(connection: Connection, *, tenant: str, intent_id: str) -> bool:
     """Say whether a person must look at a payment of the intent."""
+    return connection.execute(_open_review(), {"tenant": tenant, "intent": intent_id}).first() is not None
+
+
+@cache
+def _open_review() -> Select[Any]:
     review, payment = _T["review"], _T["payment"]
-    ids = select(payment.c.id).where(payment.c.tenant == tenant, payment.c.intent == intent_id)
+    tenant: BindParameter[str] = bindparam("tenant")
+    ids = select(payment.c.id).where(payment.c.tenant == tenant, payment.c.intent == bindparam("intent"))
     return (
-        connection.execute(
-            select(review.c.id)
-            .where(review.c.tenant == tenant, review.c.closed_us.is_(None), review.c.payment.in_(ids))
-            .limit(1)
-        ).first()
-        is not None
+        select(review.c.id)
+        .where(review.c.tenant == tenant, review.c.closed_us.is_(None), review.c.payment.in_(ids))
+        .limit(1)
     )
 
 
