@@ -1,6 +1,7 @@
 """What all views of one EvPay share: the set-up, and the engine once it is open."""
 
 import asyncio
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -80,13 +81,15 @@ def extra_of(value: object) -> Mapping[str, JsonValue]:
     if value is None:
         return {}
     try:
-        return _EXTRA.validate_python(value)
+        extra = _EXTRA.validate_python(value)
     except ValidationError:
         raise InvalidInput(
             'extra is not a JSON object with text as names. Give a dict: extra={"metadata": {"order": "17"}}.',
             code="wrong_type",
             path="extra",
         ) from None
+    refuse_card_number(json.dumps(extra), field="extra")
+    return extra
 
 
 class Shared:

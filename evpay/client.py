@@ -13,6 +13,7 @@ from evpay._shared import Shared, View, amount_of, extra_of, identifier, of_type
 from evpay.env import Env, RealEnv
 from evpay.errors import ConfigurationError, InvalidInput
 from evpay.events import Event
+from evpay.ids import wire_key
 from evpay.instants import instant
 from evpay.money import Money
 from evpay.payments.exposure import Exposure
@@ -186,7 +187,7 @@ class EvPay:
             extra=extra_of(extra),
             actor=self._view.actor,
         )
-        if point is not None:
+        if await engine.opener.is_new(order) and point is not None:
             await self._make_room(order.session_id, place, point)
         case = await engine.opener.start(order)
         early = await engine.ender.finish_early(self._tenant, order.session_id)
@@ -323,9 +324,9 @@ class EvPay:
 
     def _site(self, site: Site | str) -> Site:
         if isinstance(site, Site):
-            return site
+            return self._checked_site(site)
         try:
-            return self._shared.sites[site]
+            return self._checked_site(self._shared.sites[site])
         except (KeyError, TypeError):
             known = ", ".join(sorted(self._shared.sites)) or "none"
             raise InvalidInput(
@@ -333,6 +334,17 @@ class EvPay:
                 code="unknown_site",
                 path="site",
             ) from None
+
+    def _checked_site(self, site: Site) -> Site:
+        if site.seller is not None and site.seller not in self._shared.sellers:
+            known = ", ".join(sorted(self._shared.sellers)) or "none"
+            raise InvalidInput(
+                f"Site {site.id!r} names the seller {site.seller!r}, who is not configured (configured: {known}). "
+                "Receipts would go out in nobody's name: add the seller.",
+                code="unknown_seller",
+                path="site.seller",
+            )
+        return site
 
     async def _session_id(
         self, session_id: str | None, driver: str | None, site: Site, connector: Connector | None
@@ -345,9 +357,11 @@ class EvPay:
             )
         engine = await self._engine()
         found = await engine.ender.open_session(self._tenant, site=site.id, connector=connector.id, not_id="")
-        if found is not None and found.driver == driver:
+        if found is not None and found.driver == driver and found.denial is None:
             return found.id
-        return self._shared.env.new_id()
+        # Derived from what was there before, so that two calls at once name the same new session.
+        before = await engine.ender.latest_session(self._tenant, site=site.id, connector=connector.id)
+        return wire_key("session", self._tenant, site.id, connector.id, driver, before or "")
 
     async def _make_room(self, session_id: str, site: Site, connector: Connector) -> None:
         """End the session that is still open at the connector: a new one means that it is over."""
@@ -355,10 +369,7 @@ class EvPay:
         older = await engine.ender.open_session(self._tenant, site=site.id, connector=connector.id, not_id=session_id)
         if older is None:
             return
-        if older.energy_wh > 0:
-            await engine.ender.finish(self._tenant, older.id, None, reason="connector_taken_over")
-        else:
-            await engine.ender.cancel(self._tenant, older.id, reason="connector_taken_over")
+        await engine.ender.take_over(self._tenant, older.id)
 
     async def _start(self, case: "Case") -> Start:
         engine = await self._engine()

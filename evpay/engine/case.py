@@ -20,8 +20,9 @@ from evpay.store.rows import SessionRecord
 __all__ = ["MAX_VOIDS", "Case", "Step", "is_wanted", "next_step", "wake_us"]
 
 _SECOND: Final = 1_000_000
-_VOID_AGAIN_S: Final = (60, 300, 1_800, 7_200, 21_600)
-MAX_VOIDS: Final = len(_VOID_AGAIN_S) + 1
+_VOID_AGAIN_S: Final = (60, 300, 1_800, 7_200, 21_600, 86_400)
+MAX_VOIDS: Final = 40
+"""Voids are repeated for more than a month, later each time; no hold lasts that long."""
 _WEEK_US: Final = 7 * 86_400 * _SECOND
 _AFTER_EXPIRY_US: Final = 60 * _SECOND
 _OPEN: Final = frozenset({SessionStatus.WAITING, SessionStatus.READY, SessionStatus.CHARGING, SessionStatus.IDLE})

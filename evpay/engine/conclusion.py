@@ -33,7 +33,7 @@ __all__ = ["Lesson", "answer_start", "conclude", "next_look_us", "update_session
 
 _OUTCOME: Final[TypeAdapter[Any]] = TypeAdapter(Outcome)
 _SECOND: Final = 1_000_000
-_MAX_ROUNDS: Final = 12
+_DRIVEN_FOR_US: Final = 7 * 86_400 * _SECOND
 _FIRST_LOOK_US: Final = 60 * _SECOND
 _DRIVEN: Final = frozenset({OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND})
 _AGES: Final = ((30, 5), (300, 60), (3_600, 300), (21_600, 3_600))  # younger than s: look again after s
@@ -102,9 +102,9 @@ def _believed(lesson: Lesson) -> Outcome:
     return outcome
 
 
-def _may_work_later(operation: OperationRecord, reason: Reason) -> bool:
+def _may_work_later(operation: OperationRecord, reason: Reason, *, until_us: int, now_us: int) -> bool:
     """Say whether something that must be done, and surely was not, is worth another round."""
-    is_open = operation.state in UNSETTLED and operation.attempts < _MAX_ROUNDS
+    is_open = operation.state in UNSETTLED and now_us < until_us
     later = advice_for(reason) & {Advice.RETRY_SAME, Advice.RETRY_LATER}
     return operation.kind in _DRIVEN and is_open and bool(later)
 
@@ -112,7 +112,12 @@ def _may_work_later(operation: OperationRecord, reason: Reason) -> bool:
 def _rescheduled(settlement: Settlement, before: OperationRecord, outcome: Outcome, *, now_us: int) -> Settlement:
     """Say when to go on with what is not settled; what surely did nothing and must be done is reserved again."""
     operation = settlement.operation
-    if isinstance(outcome, Failed | Declined) and _may_work_later(before, outcome.reason):
+    # A capture is tried as long as the hold lasts, a void or refund for a week: an outage of hours loses nothing.
+    expires_us = settlement.payment.expires_us if operation.kind is OperationKind.CAPTURE else None
+    until_us = expires_us or operation.asked_us + _DRIVEN_FOR_US
+    if isinstance(outcome, Failed | Declined) and _may_work_later(
+        before, outcome.reason, until_us=until_us, now_us=now_us
+    ):
         # It did nothing, so it may be asked anew. A key whose refusal the processor has stored would be refused again;
         # a key that never got there is kept, and holds off what may still be on its way.
         arrived = outcome.reason is not Reason.NOT_SENT
@@ -135,7 +140,9 @@ def _settle_authorize(case: Case, first: Settlement, outcome: Outcome, *, now_us
     """Apply to the AUTHORIZE what a driver's leg or a void says about it."""
     operation = first.operation
     authorize = case.authorize(operation.payment_id)
-    if authorize.state in SETTLED or authorize.id == operation.id:
+    if authorize.id == operation.id:
+        return _settle_legs(case, first, outcome, now_us=now_us)
+    if authorize.state in SETTLED:
         return []
     if operation.kind is OperationKind.COMPLETE and not isinstance(outcome, Unknown):
         second = settle(first.payment, authorize, outcome, now_us=now_us)
@@ -145,6 +152,24 @@ def _settle_authorize(case: Case, first: Settlement, outcome: Outcome, *, now_us
         ended = replace(authorize, state=OperationState.EXPIRED, answered_us=now_us, next_us=None)
         return [Settlement(payment=first.payment, operation=ended)]
     return []
+
+
+def _settle_legs(case: Case, first: Settlement, outcome: Outcome, *, now_us: int) -> list[Settlement]:
+    """End the driver's legs of which nothing was known: what is learned of the AUTHORIZE is what became of them."""
+    if isinstance(outcome, Unknown):
+        return []
+    legs = [
+        found
+        for found in case.snapshot.of(first.payment.id)
+        if found.kind is OperationKind.COMPLETE and found.state in UNSETTLED
+    ]
+    return [
+        Settlement(
+            payment=first.payment,
+            operation=replace(leg, state=OperationState.SUCCEEDED, outcome=outcome, answered_us=now_us, next_us=None),
+        )
+        for leg in legs
+    ]
 
 
 def _rows(

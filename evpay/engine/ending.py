@@ -77,8 +77,10 @@ class Ender:
                         verb="finish",
                     )
                 return await self.receipt(tenant, session_id)
-            after = followed if reading is None else self._tracker.with_readings(followed, (reading,))
             case = await self._quiet(await self._context.case(tenant, followed.record.session.intent_id or ""))
+            # Readings may have come while an operation in flight was waited for.
+            followed = await self._tracker.follow(tenant, session_id)
+            after = followed if reading is None else self._tracker.with_readings(followed, (reading,))
             try:
                 await self._end(case, after, rows, reason=reason, actor=actor)
             except (AlreadyThere, GuardMissed):
@@ -167,7 +169,7 @@ class Ender:
             return None if waits else draft_void(case.snapshot, payment, now_us=now_us, actor=actor)
         made = make_operation(
             payment,
-            id=operation_id(payment.id, "capture", "final"),
+            id=operation_id(payment.id, "capture", "session"),
             kind=OperationKind.CAPTURE,
             amount=amount,
             request_of=capture_request(payment, amount=amount, final=True),
@@ -240,6 +242,21 @@ class Ender:
             return False
         await self.finish(tenant, session_id, None, reason="ended_before_start")
         return True
+
+    async def take_over(self, tenant: str, session_id: str) -> None:
+        """End a session whose connector somebody else uses now: billed if anything is owed, else cancelled."""
+        followed = await self._tracker.follow(tenant, session_id)
+        owes = followed.is_used and followed.cost(step_minor=1).total.amount > 0
+        if owes or followed.track.energy_mj > 0:
+            await self.finish(tenant, session_id, None, reason="connector_taken_over")
+        else:
+            await self.cancel(tenant, session_id, reason="connector_taken_over")
+
+    async def latest_session(self, tenant: str, *, site: str, connector: str) -> str | None:
+        """Return the newest session at a connector, whatever became of it."""
+        return await self._context.store.read(
+            lambda c: reads.latest_session(c, tenant=tenant, site=site, connector=connector)
+        )
 
     async def open_session(self, tenant: str, *, site: str, connector: str, not_id: str) -> Session | None:
         """Return the session that is open at a connector, if there is one."""

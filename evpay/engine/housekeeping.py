@@ -83,8 +83,8 @@ class Housekeeper:
             try:
                 await self.recover()
                 due = await self._context.store.read(reads.next_due)
-            except EvpayError as error:
-                _log.warning("a recovery pass failed: %s", error.message)
+            except Exception:  # noqa: BLE001 - whatever goes wrong in one pass, deadlines must be kept in the next
+                _log.exception("a recovery pass failed")
             await self._context.env.sleep(self._pause_s(due))
 
     def _pause_s(self, due_us: int | None) -> float:
@@ -121,6 +121,9 @@ class Housekeeper:
                     return await work(item)
                 except (EvpayError, CommitRefused) as error:
                     _log.warning("recovery of %s failed: %s", item, error)
+                    return None
+                except Exception:  # noqa: BLE001 - one payment that cannot be looked after must not stop the others
+                    _log.exception("recovery of %s failed", item)
                     return None
 
         results = await asyncio.gather(*(one(item) for item in due))

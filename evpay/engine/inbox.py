@@ -54,7 +54,9 @@ class Inbox:
         Raises:
             WebhookRejected: forged, stale or too big; nothing of it is kept.
         """
-        provider = self._context.provider_named(account)
+        provider = self._context.providers.get(account)
+        if provider is None:
+            raise WebhookRejected("There is no account of that name here.", account=account, status=404)
         if len(body) > MAX_BODY_BYTES or len(headers) > _MAX_HEADERS:
             raise WebhookRejected(
                 f"A message of {len(body)} bytes is too big; {MAX_BODY_BYTES} are accepted.",

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from evpay.engine.announcing import announce, announce_to
-from evpay.engine.case import Case
+from evpay.engine.case import Case, is_wanted
 from evpay.engine.conclusion import update_session
 from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, make_operation, operation_id
@@ -130,6 +130,8 @@ class Meterer:
             identity = operation_id(payment.id, "increment", str(total), str(payment.expires_us))
             if case.operation(identity) is not None or total <= payment.facts.authorized:
                 return
+            if not is_wanted(case, payment):
+                return  # the session has ended meanwhile
             made = make_operation(
                 payment,
                 id=identity,

@@ -70,10 +70,19 @@ class Opener:
             )
         return able
 
-    async def start(self, order: StartOrder) -> Case:
-        """Start a session, or return what the same call did before."""
+    async def is_new(self, order: StartOrder) -> bool:
+        """Check an order, and say whether it would start a session that is not there yet."""
         require_chargeable(order.tariff, PricingPolicy.model_validate(dict(order.policy.pricing)))
         _same_currency(order)
+        known = await self._context.store.read(
+            lambda connection: reads.session(connection, tenant=order.tenant, session_id=order.session_id)
+        )
+        if known is None:
+            self._asked(order)
+        return known is None
+
+    async def start(self, order: StartOrder) -> Case:
+        """Start a session, or return what the same call did before; the order has been checked."""
         for _ in range(5):
             known = await self._context.store.read(
                 lambda connection: reads.session(connection, tenant=order.tenant, session_id=order.session_id)
@@ -263,7 +272,12 @@ class Opener:
         waiting = known.changed(
             status=SessionStatus.WAITING, admission=Admission.WAIT, denial=None, updated_at=instant(now_us)
         )
-        waiting = replace(waiting, wake_us=now_us + order.policy.start_within_s * 1_000_000, version=known.version + 1)
+        waiting = replace(
+            waiting,
+            wake_us=now_us + order.policy.start_within_s * 1_000_000,
+            version=known.version + 1,
+            answered=False,
+        )
         values = session_values(waiting, now_us=now_us)
         key = {name: values.pop(name) for name in ("tenant", "id")}
         intent = case.snapshot.intent

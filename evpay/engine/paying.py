@@ -170,7 +170,7 @@ class Payer:
         voids = [found for found in operations if found.kind is OperationKind.VOID]
         if voids and (voids[-1].state in UNSETTLED or not is_live(payment, operations)):
             return await self._known(case, voids[-1])
-        if payment.facts.captured > 0 or not is_live(payment, operations):
+        if not is_live(payment, operations):
             raise _refusal(case, self._verbs(case), "void", "There is no hold that could be let go.")
         return (
             await self._do(

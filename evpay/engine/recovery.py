@@ -122,7 +122,9 @@ class Recoverer:
         payment = case.payment(payment_id)
         try:
             async with self._context.env.timeout(self._context.deadline_s):
-                seen = await provider.look_up(LookUpRequest(payment_reference=payment.reference, handle=payment.handle))
+                seen: object = await provider.look_up(
+                    LookUpRequest(payment_reference=payment.reference, handle=payment.handle)
+                )
         except (TimeoutError, EvpayError) as error:
             return Unknown(detail=type(error).__name__)
         except Exception as error:  # noqa: BLE001 - the contract: a faulty adapter proves nothing
@@ -130,7 +132,10 @@ class Recoverer:
             return Unknown(detail=type(error).__name__)
         if isinstance(seen, Observation):
             await self.apply(case.tenant, case.snapshot.intent.id, payment_id, seen, source="look_up")
-        return seen
+        if isinstance(seen, Observation | Absent | Unknown):
+            return seen
+        _log.error("the adapter is faulty: its look-up answered with %s", type(seen).__name__)
+        return Unknown(detail=f"an answer of type {type(seen).__name__}")
 
     async def apply(self, tenant: str, intent_id: str, payment_id: str, seen: Observation, *, source: str) -> int:
         """Record everything that an observation says; return how much of it was new."""
@@ -156,6 +161,8 @@ class Recoverer:
         proven_after = provider.capabilities.absence_proven_after
         if proven_after is None or operation.state in (OperationState.REQUIRES_ACTION, OperationState.PENDING):
             return False
+        if operation.kind is OperationKind.COMPLETE:
+            return False  # it is reported as its AUTHORIZE, so its own absence proves nothing
         del seen
         sent_us = max(operation.first_sent_us or 0, operation.answered_us or 0)
         return self._context.env.now_us() - sent_us >= proven_after.total_seconds() * _SECOND

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from evpay.engine.case import Case, next_step
+from evpay.engine.case import Case, is_wanted, next_step
 from evpay.engine.conclusion import Lesson, conclude
 from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, capture_request, draft_void, make_operation, reserve_rows, resubmit_rows
@@ -15,7 +15,7 @@ from evpay.engine.requests import send
 from evpay.errors import EvpayError, StoreUnavailable
 from evpay.payments.lifecycle import is_final_capture
 from evpay.payments.operation import OperationKind, OperationState
-from evpay.payments.outcome import Failed, Outcome, Unknown
+from evpay.payments.outcome import ActionRequired, Declined, Failed, Outcome, Pending, Succeeded, Unknown
 from evpay.payments.reasons import Reason
 from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.providers import Provider
@@ -78,7 +78,9 @@ class Runner:
     async def _run(self, tenant: str, intent_id: str, draft: Draft, *, failover: bool) -> None:
         context = self.context
         context.env.at("intent.before")
-        now_us, lease_us = context.env.now_us(), context.lease_us
+        now_us = context.env.now_us()
+        # A call may be allowed longer than a lease lasts; nobody may take it over before it has had its time.
+        lease_us = max(context.lease_us, now_us + int((draft.deadline_s or context.deadline_s) * 2_000_000))
         try:
             rows = reserve_rows(draft, worker=context.worker, lease_us=lease_us, now_us=now_us, submit=True)
             await context.store.commit(rows)
@@ -112,7 +114,7 @@ class Runner:
         """One call under one overall deadline; whatever is not an answer is Unknown."""
         try:
             async with self.context.env.timeout(deadline_s):
-                return await send(provider, operation)
+                answer: object = await send(provider, operation)
         except TimeoutError:
             return Unknown(detail=f"no answer within {deadline_s:g} s")
         except EvpayError as error:
@@ -124,6 +126,10 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - the contract: whatever an adapter raises proves nothing
             _log.exception("the adapter is faulty: it raised instead of answering", extra={"kind": operation.kind})
             return Unknown(detail=type(error).__name__)
+        if isinstance(answer, Succeeded | Pending | ActionRequired | Declined | Failed | Unknown):
+            return answer
+        _log.error("the adapter is faulty: it answered with %s", type(answer).__name__)
+        return Unknown(detail=f"an answer of type {type(answer).__name__}")
 
     async def learn(self, tenant: str, intent_id: str, lesson: Lesson) -> bool:
         """Record what was learned on the newest state; say whether it was anything new.
@@ -166,13 +172,13 @@ class Runner:
                     await self._activate(case, step.operation)
                 else:
                     draft = draft_void(case.snapshot, payment, now_us=now_us, actor="evpay")
-                    await self._submit(case, draft)
+                    await self._submit(draft)
             except (GuardMissed, AlreadyThere, SingleFlight):
                 return True
             return True
         return False
 
-    async def _submit(self, case: Case, draft: Draft) -> None:
+    async def _submit(self, draft: Draft) -> None:
         context = self.context
         rows = reserve_rows(
             draft, worker=context.worker, lease_us=context.lease_us, now_us=context.env.now_us(), submit=True
@@ -186,6 +192,11 @@ class Runner:
         """Send a reserved operation; a capture takes what can be taken now."""
         payment = case.payment(operation.payment_id)
         planned = operation
+        if operation.kind is OperationKind.INCREMENT and not is_wanted(case, payment):
+            no_more = Failed(reason=Reason.INCREMENT_NOT_AVAILABLE, code="not_wanted")
+            lesson = Lesson(operation_id=operation.id, outcome=no_more, source="engine")
+            await self.learn(case.tenant, case.snapshot.intent.id, lesson)
+            return
         if operation.kind is OperationKind.CAPTURE and operation.attempts == 0:
             amount = min(operation.amount, payment.capturable)
             if amount <= 0:

@@ -337,7 +337,7 @@ def available(payment: PaymentRecord, operations: Sequence[OperationRecord], *, 
         if payment.hold is not None and payment.hold.increment and not busy:
             verbs.append("increment")
         verbs.append("capture")
-    if is_live(payment, operations) and payment.facts.captured == 0 and not closed:
+    if is_live(payment, operations) and not closed:
         verbs.append("void")
     if can_refund and payment.facts.refundable > 0:
         verbs.append("refund")

@@ -106,10 +106,11 @@ class Store:
         if self._process != os.getpid():
             self._inherited.append((writer, readers))
             return
-        if writer is not None:
-            await self._env.blocking(writer.stop)
+        # The writer goes last: the last connection, if it may write, leaves an SQLite file whole and without a log.
         if readers is not None:
             readers.dispose()
+        if writer is not None:
+            await self._env.blocking(writer.stop)
 
     def _opened(self, part: T | None) -> T:
         if part is None:

@@ -36,6 +36,7 @@ __all__ = [
     "intent_by_id",
     "intent_by_key",
     "intent_ids",
+    "latest_session",
     "ledger_lines",
     "next_due",
     "open_review",
@@ -209,6 +210,17 @@ def open_session(connection: Connection, *, tenant: str, connector: str, site: s
             table.c.status.not_in(("finished", "cancelled")),
         )
         .order_by(table.c.created_us.desc())
+        .limit(1)
+    ).scalar()
+
+
+def latest_session(connection: Connection, *, tenant: str, site: str, connector: str) -> str | None:
+    """Return the newest session at a connector."""
+    table = _T["session"]
+    return connection.execute(
+        select(table.c.id)
+        .where(table.c.tenant == tenant, table.c.site == site, table.c.connector == connector)
+        .order_by(table.c.created_us.desc(), table.c.id)
         .limit(1)
     ).scalar()
 

@@ -107,6 +107,7 @@ _table(
     _text("body"),
     _reference(("tariff",), "tariff", ("hash",)),
     _due("session", "wake_us"),
+    Index("ix_session_connector", "tenant", "site", "connector", "created_us"),
 )
 
 # No foreign key to the session: readings that come before `start` are kept.
@@ -190,6 +191,7 @@ _table(
     ),
     _check("open_hold_wakes", "captured - captured_reversed + released >= authorized OR wake_us IS NOT NULL"),
     Index("ix_payment_session", "tenant", "session"),
+    Index("ix_payment_account_reference", "account", "reference"),
     _due("payment", "wake_us"),
 )
 
@@ -230,7 +232,7 @@ _table(
     _check("amount_in_range", f"amount BETWEEN 0 AND {LARGEST_AMOUNT} AND (amount > 0 OR kind = 'void')"),
     _check("confirmed_in_range", f"confirmed BETWEEN 0 AND {LARGEST_AMOUNT}"),
     Index(SINGLE_FLIGHT, "tenant", "payment", unique=True, sqlite_where=_IN_FLIGHT, postgresql_where=_IN_FLIGHT),
-    Index("ix_operation_reference", "tenant", "reference"),
+    Index("ix_operation_reference", "reference"),
     _due("operation", "next_us"),
 )
 
@@ -347,7 +349,8 @@ _table(
 
 _table("anchor", ("day",), _text("day"), _text("root"))
 
-_table("alias", ("account", "id"), _text("account"), _text("id"), _text("payment"))
+_alias = _table("alias", ("account", "id"), _text("account"), _text("id"), _text("payment"))
+Index("ix_alias_account_id", _alias.c.account, _alias.c.id)
 
 _table(
     "debt",

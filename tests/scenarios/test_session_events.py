@@ -153,14 +153,15 @@ async def test_the_same_seed_tells_the_same_story() -> None:
     assert stories[0] == stories[1]
 
 
-async def test_another_seed_names_things_differently() -> None:
-    """What the seed is for."""
-    names = set()
-    for seed in (1, 2):
-        async with a_day(sandbox(), seed=seed) as sim:
-            names.add((await sim.pay.start(None, **FIELDS, driver="anna")).session.id)
+async def test_two_starts_without_an_id_at_once_are_one_session() -> None:
+    """The id is derived from what was at the connector before: a double tap holds money once."""
+    processor = sandbox()
+    async with a_day(processor) as sim:
+        twice = (sim.pay.start(None, **FIELDS, driver="anna"), sim.pay.start(None, **FIELDS, driver="anna"))
+        first, second = await asyncio.gather(*twice)
 
-    assert len(names) == 2
+        assert first.session.id == second.session.id
+        assert len(processor.books.payments()) == 1
 
 
 # ---- tenants -----------------------------------------------------------------------------------------------------

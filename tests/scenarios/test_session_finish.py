@@ -309,17 +309,31 @@ async def test_a_capture_that_may_work_later_is_tried_later(reason: Reason) -> N
 
 
 async def test_a_capture_that_never_works_is_a_debt_in_the_end() -> None:
-    """After twelve rounds the last refusal stands."""
+    """It is tried as long as the hold lasts; then the last refusal stands."""
     processor = sandbox()
     async with a_day(processor) as sim:
         await started(sim)
-        processor.decline_next(Reason.RATE_LIMITED, OperationKind.CAPTURE, times=100)
+        processor.decline_next(Reason.RATE_LIMITED, OperationKind.CAPTURE, times=1_000)
 
         await sim.pay.finish("S-1", await charged(sim, 12_000))
-        await sim.advance(days=1)
+        await sim.advance(days=8)
 
         assert debts(sim) == [("open", Money("6.00", "EUR"))]
         assert processor.books.payments()[0].released == 2_000
+
+
+async def test_an_outage_of_hours_loses_no_capture() -> None:
+    """The hold is good for days, so it is neither given up nor let go."""
+    processor = sandbox()
+    async with a_day(processor) as sim:
+        await started(sim)
+        processor.decline_next(Reason.NOT_SENT, OperationKind.CAPTURE, times=16)
+
+        await sim.pay.finish("S-1", await charged(sim, 12_000))
+        await sim.advance(hours=12)
+
+        assert processor.books.payments()[0].captured == 600
+        assert debts(sim) == []
 
 
 async def test_a_capture_that_fails_after_all_is_a_debt() -> None:

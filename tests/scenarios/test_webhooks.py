@@ -6,7 +6,7 @@ import json
 import pytest
 
 from evpay import Admission, Money, OperationKind, Reason
-from evpay.errors import ConfigurationError, WebhookRejected
+from evpay.errors import WebhookRejected
 from evpay.events import AttentionNeeded
 from evpay.providers import MAX_BODY_BYTES
 from evpay.testing import SimulatedCrash, Simulation
@@ -102,11 +102,14 @@ async def test_a_message_that_is_too_big_is_not_read() -> None:
         assert many.value.status == 413
 
 
-async def test_a_message_for_an_account_that_is_not_here_is_an_error_of_the_set_up() -> None:
-    """The name in the address is ours."""
+async def test_a_message_for_an_account_that_is_not_here_is_rejected() -> None:
+    """Anybody may send to any address, and is not told which ones there are."""
     async with a_day(sandbox()) as sim:
-        with pytest.raises(ConfigurationError, match="configured: sandbox"):
+        with pytest.raises(WebhookRejected) as refused:
             await sim.pay.webhook("stripe_eu", body=b"{}", headers={})
+
+    assert refused.value.status == 404
+    assert "sandbox" not in refused.value.message
 
 
 async def test_a_message_of_an_unknown_type_is_answered_and_forgotten() -> None:

@@ -59,6 +59,7 @@ def create_tables() -> None:
         **STRICT,
     )
     due("session", "wake_us")
+    op.create_index("ix_session_connector", "session", ["tenant", "site", "connector", "created_us"])
 
     op.create_table(
         "reading",
@@ -119,6 +120,7 @@ def create_tables() -> None:
         **STRICT,
     )
     op.create_index("ix_payment_session", "payment", ["tenant", "session"])
+    op.create_index("ix_payment_account_reference", "payment", ["account", "reference"])
     due("payment", "wake_us")
 
     op.create_table(
@@ -147,7 +149,7 @@ def create_tables() -> None:
         **STRICT,
     )
     due("operation", "next_us")
-    op.create_index("ix_operation_reference", "operation", ["tenant", "reference"])
+    op.create_index("ix_operation_reference", "operation", ["reference"])
     in_flight = where("state IN ('submitting', 'unknown') AND kind <> 'void'")
     op.create_index("uq_operation_single_flight", "operation", ["tenant", "payment"], unique=True, **in_flight)
 
@@ -251,6 +253,7 @@ def create_tables() -> None:
         sa.PrimaryKeyConstraint("tenant", "account", "id", name=op.f("pk_alias")),
         **STRICT,
     )
+    op.create_index("ix_alias_account_id", "alias", ["account", "id"])
 
     op.create_table(
         "debt",
