@@ -256,11 +256,11 @@ def test_recovery_leaves_what_a_live_backend_has_in_flight(backend, server, stor
     names = [f"S-{number}" for number in range(5)]
     if verb == "finish":
         live.ask("start", *names)
-    server.fault("latency", seconds=1.0, method="POST", path=path, times=len(names))
+    server.fault("latency", seconds=6.0, method="POST", path=path, times=len(names))
 
     live.tell(verb, *names)
     until(lambda: len(posts(server, path)) == len(names))
-    passes = [recovering.ask("recover", "") for _ in range(5)]
+    passes = [recovering.ask("recover", "") for _ in range(3)]
     still = [entry["status"] for entry in posts(server, path)]
     live.hear()
 
