@@ -85,9 +85,20 @@ class Ender:
                 await self._end(case, after, rows, reason=reason, actor=actor)
             except (AlreadyThere, GuardMissed):
                 continue
-            self._tracker.forget(tenant, session_id)
+            await self._slipped_in(tenant, session_id, billed=after)
             return await self.receipt(tenant, session_id)
         raise StoreUnavailable(f"Session {session_id!r} could not be finished: others kept changing it. Try again.")
+
+    async def _slipped_in(self, tenant: str, session_id: str, *, billed: Followed) -> None:
+        """Tell a person of readings that were acknowledged while the session's end was being written."""
+        self._tracker.forget(tenant, session_id)
+        ended = await self._tracker.follow(tenant, session_id)
+        if all(reading in billed.readings for reading in ended.readings):
+            return
+        case = await self._context.case(tenant, ended.record.session.intent_id or "")
+        step, now_us = step_minor(self._context, case), self._context.env.now_us()
+        told = late_data_rows(case, ended.record, ended, step_minor=step, now_us=now_us)
+        await self._context.store.commit(Commit(tuple(told)))
 
     async def _quiet(self, case: Case) -> Case:
         """Let an operation in flight come to its end, or look it up, so that the capture need not wait for it."""

@@ -1,12 +1,14 @@
 """A connector that somebody else uses now, and driver's legs and voids that nobody hears of."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
 from evpay import Admission, ConnectorState, MeterReading, Money, OperationKind, Tariff
 from evpay.errors import InvalidInput
-from tests.scenarios.day import a_day, charged, method, sandbox, session, started
+from evpay.events import AttentionNeeded
+from tests.scenarios.day import a_day, charged, method, of_type, sandbox, session, started
 
 pytestmark = pytest.mark.anyio
 
@@ -86,3 +88,17 @@ async def test_the_rest_of_a_partly_captured_hold_can_be_let_go() -> None:
         done = await sim.pay.payments.void(intent.id)
 
         assert (done.facts.captured, done.facts.released) == (500, 4_500)
+
+
+async def test_a_reading_that_slips_in_while_the_session_ends_is_not_forgotten() -> None:
+    """It was acknowledged: it is billed, or a person is told that it would change the bill."""
+    async with a_day(sandbox()) as sim:
+        await started(sim)
+        await sim.advance(minutes=60)
+        await sim.pay.record("S-1", MeterReading(at=sim.now - timedelta(minutes=2), energy_wh=10_000))
+
+        late = MeterReading(at=sim.now, energy_wh=12_000)
+        receipt, _ = await asyncio.gather(sim.pay.finish("S-1"), sim.pay.record("S-1", late))
+
+        problems = [event.problem.code for event in of_type(sim.events, AttentionNeeded)]
+        assert receipt.total == Money("6.00", "EUR") or problems == ["late_data"]
