@@ -116,7 +116,7 @@ class Nursery:
             heard |= json.loads(line)
             if "status" in heard:
                 return Life(**heard)
-        raise RuntimeError("the worker process is gone")
+        raise RuntimeError(f"the worker process is gone, with status {self._process.wait()}; its stderr says why")
 
 
 @contextmanager

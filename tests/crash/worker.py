@@ -35,6 +35,7 @@ TARIFF = Tariff.per_kwh("0.50", currency="EUR", vat="25", prices="gross")
 POLICY = Policy(hold=(Money("20.00", "EUR"),))
 SITE = Site(id="yard", time_zone="Europe/Oslo")
 _MOST_PASSES = 400
+_THREAD_ENDS_S = 30
 
 
 @dataclass(kw_only=True)
@@ -214,8 +215,16 @@ def _warm_up() -> None:
             horizon_s=60,
         )
         asyncio.run(work(job))
+    _wait_for_threads()
+
+
+def _wait_for_threads() -> None:
+    """Return when this thread is the only one: a closed store's threads have done their work, but may still be ending."""
+    for thread in threading.enumerate():
+        if thread is not threading.current_thread():
+            thread.join(timeout=_THREAD_ENDS_S)
     if threading.active_count() > 1:
-        raise RuntimeError("threads are left, and a process that has some cannot be forked safely")
+        raise RuntimeError(f"a process that has threads cannot be forked safely: {threading.enumerate()}")
 
 
 def main() -> None:
