@@ -219,7 +219,7 @@ def _warm_up() -> None:
 
 
 def _wait_for_threads() -> None:
-    """Return when this thread is the only one: a closed store's threads have done their work, but may still be ending."""
+    """Return when this thread is the only one: the threads of a closed store may still be ending."""
     for thread in threading.enumerate():
         if thread is not threading.current_thread():
             thread.join(timeout=_THREAD_ENDS_S)
