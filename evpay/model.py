@@ -1,6 +1,7 @@
 """What every frozen model of the face has in common: how it is validated, and how it says what was wrong."""
 
 import re
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final, Self
@@ -9,12 +10,25 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Pla
 
 from evpay.errors import CardNumberRefused, InvalidInput
 
-__all__ = ["ExactDecimal", "FrozenModel", "Instant", "invalid_input"]
+__all__ = ["ExactDecimal", "FrozenModel", "Instant", "in_plain_words", "invalid_input"]
 
 _SHOWN: Final = (bool, int, float, str, Decimal, datetime, type(None))
 _NUMBER: Final = re.compile(r"\s*[+-]?[\d_]+\.?\d*\s*")
 _BRANCH: Final = re.compile(r"^(?:literal|function-\w+|tuple|constrained-\w+|nullable)\[")
 _LONG_NUMBER: Final = re.compile(r"\d(?:[\W_]{0,2}\d){12,}")
+
+
+def in_plain_words(fault: Mapping[str, Any], *, known: Iterable[str]) -> str:
+    """Return pydantic's sentence about a fault, or ours where its sentence helps nobody; without a full stop.
+
+    `known` are the names of the fields that there are.
+    """
+    if fault["type"] == "extra_forbidden" and len(fault["loc"]) == 1:
+        return f"there is no such field. Known: {', '.join(known)}"
+    if fault["type"] == "missing":
+        return "is missing"
+    text: str = fault["msg"]
+    return text.removeprefix("Value error, ").removesuffix(".")
 
 
 def _place(location: tuple[int | str, ...]) -> str:
@@ -48,7 +62,7 @@ def invalid_input(error: ValidationError, *, model: "type[FrozenModel]") -> Inva
     is_shown = isinstance(value, _SHOWN) and (field is None or field.repr)
     shown = f" (got {_without_long_numbers(repr(value)):.60})" if is_shown else ""
     return InvalidInput(
-        _without_long_numbers(f"{name}: {first['msg']}") + f"{shown}.",
+        _without_long_numbers(f"{name}: {in_plain_words(first, known=model.model_fields)}") + f"{shown}.",
         code=model.fault_code or first["type"],
         path=place or None,
     )

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from evpay.errors import ConfigurationError, InvalidInput
+from evpay.model import in_plain_words
 from evpay.payments.policy import Policy
 from evpay.providers import Provider
 from evpay.providers.registry import build
@@ -81,7 +82,7 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(str(part) for part in first["loc"])
-            raise ConfigurationError(f"{first['msg']}.", path=place or None) from None
+            raise ConfigurationError(f"{in_plain_words(first, known=cls.model_fields)}.", path=place or None) from None
 
     def _with(self, given: Mapping[str, Any]) -> Self:
         """Return these settings with some given in code, which win over the environment as well."""

@@ -1,7 +1,6 @@
 """What was said on the command line for every command: the store, the settings file, and JSON or words."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,7 +51,7 @@ class Invocation:
         Raises:
             ConfigurationError: if there is no such file.
         """
-        url = self.store or os.environ.get("EVPAY_STORE") or self.settings().store
+        url = self.settings().store
         path = url.removeprefix("sqlite:///")
         if path != url and not Path(path).is_file():
             raise ConfigurationError(

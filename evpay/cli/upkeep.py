@@ -45,9 +45,12 @@ def _show(done: Recovery) -> None:
 def migrate(
     context: typer.Context, store: StoreOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """Bring a store's schema to this version; run it once, while no older evpay is at work."""
+    """Bring a store's schema to this version; run it once, while no older evpay is at work.
+
+    An SQLite store must be there: it is made when it is opened first.
+    """
     said = invocation(context, store=store, config=config, as_json=as_json)
-    url = said.settings().store
+    url = said.store_url()
     before, after = migrate_store(url)
     if said.as_json:
         write_json({"from": before, "to": after, "changed": before != after})

@@ -38,4 +38,4 @@ def test_recovery_survives_its_own_kills(nursery, tmp_path, story):
 @pytest.mark.long
 def test_recovery_survives_its_own_kills_everywhere(nursery, tmp_path, story):
     """The same after every first kill."""
-    _killed_twice(nursery, tmp_path, story)
+    assert _killed_twice(nursery, tmp_path, story) > 5

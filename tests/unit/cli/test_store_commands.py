@@ -81,7 +81,7 @@ def test_receipt_obeys_json_and_locale(run, used):
 def test_reading_makes_no_store(run, tmp_path):
     """A name with a typo is an error, not an empty store."""
     url = f"sqlite:///{tmp_path / 'typo.db'}"
-    for command in (("intents",), ("receipt", "R-1"), ("recover",)):
+    for command in (("intents",), ("receipt", "R-1"), ("recover",), ("migrate",)):
         assert run("--store", url, *command).exit_code == 2
 
     assert not (tmp_path / "typo.db").exists()
@@ -109,6 +109,7 @@ def test_live_store_is_read_without_its_keys(run, used, tmp_path):
 
 def test_migrate_says_from_where_to_where(run, tmp_path):
     """Once there is something to do, and then not."""
+    (tmp_path / "new.db").touch()
     url = f"sqlite:///{tmp_path / 'new.db'}"
     first = json.loads(run("--store", url, "migrate", "--json").stdout)
 

@@ -22,8 +22,8 @@ WRITTEN = [
 
 
 REFUSALS = {
-    "unknown field": (Site, {"id": "S", "colour": "red"}, "colour", "Site.colour: Extra inputs"),
-    "missing field": (Site, {}, "id", "Site.id: Field required"),
+    "unknown field": (Site, {"id": "S", "colour": "red"}, "colour", "Site.colour: there is no such field. Known: id, "),
+    "missing field": (Site, {}, "id", "Site.id: is missing."),
     "empty id": (Site, {"id": ""}, "id", "(got '')"),
     "control character": (Connector, {"id": "a\nb"}, "id", "Connector.id"),
     "time zone": (Site, {"id": "S", "time_zone": "Mars/Olympus"}, "time_zone", "Use a name such as"),
