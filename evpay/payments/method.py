@@ -73,7 +73,7 @@ class PaymentMethod(FrozenModel):
     <MethodKind.CARD: 'card'>
     """
 
-    token: str = Field(min_length=1, max_length=4096, repr=False)
+    token: str = Field(min_length=1, max_length=16_384, repr=False)  # an Apple Pay token alone may have 10,000
     kind: MethodKind = MethodKind.CARD
     account: str | None = None
     customer: str | None = Field(default=None, max_length=255)
