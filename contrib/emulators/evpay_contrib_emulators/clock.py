@@ -18,3 +18,7 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Put the clock forward."""
         self._ahead += timedelta(seconds=seconds)
+
+    def reset(self) -> None:
+        """Return to the real time."""
+        self._ahead = timedelta(0)

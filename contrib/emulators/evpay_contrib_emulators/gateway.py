@@ -6,11 +6,11 @@ A gateway is called from one thread, one call at a time; an effect has happened 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from evpay_contrib_emulators.clock import Clock
 
-__all__ = ["Delivery", "Gateway", "Holding", "WireRequest", "WireResponse"]
+__all__ = ["Delivery", "Gateway", "Holding", "Peculiar", "Resigning", "WireRequest", "WireResponse"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,4 +121,22 @@ class Gateway(Protocol):
         Raises:
             ValueError: an option is not known, or its value does not fit.
         """
+        ...
+
+
+@runtime_checkable
+class Resigning(Protocol):
+    """A gateway that signs a webhook anew each time that it sends it again; the others repeat the bytes."""
+
+    def signed_again(self, delivery: Delivery) -> Delivery:
+        """Return the same message, signed now."""
+        ...
+
+
+@runtime_checkable
+class Peculiar(Protocol):
+    """A gateway that can be broken in ways which only it knows."""
+
+    def peculiar_answers(self) -> Mapping[str, WireResponse]:
+        """Return these answers by the name of the fault; nothing has happened when they are given."""
         ...
