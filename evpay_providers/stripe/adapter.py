@@ -1,12 +1,11 @@
 """Stripe as a provider: calls the SDK, and turns its answers and exceptions into outcomes."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from datetime import timedelta
-from functools import partial
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from evpay.errors import ConfigurationError, InvalidInput, UnsupportedOperation
 from evpay.providers import (
@@ -20,12 +19,12 @@ from evpay.providers import (
     EffectRequest,
     Failed,
     Funding,
+    Handle,
     IncrementRequest,
     LookUpRequest,
     Observation,
     OperationKind,
     Outcome,
-    Reason,
     RefundRequest,
     SettlementPage,
     SettlementsRequest,
@@ -34,10 +33,11 @@ from evpay.providers import (
     WebhookRequest,
     with_extra,
 )
-from evpay_providers.stripe import evidence, mapping, webhooks
+from evpay_providers.stripe import evidence, mapping, params, terminal, webhooks
 from evpay_providers.stripe.amounts import AMOUNT_RULES
-from evpay_providers.stripe.failures import failure
-from evpay_providers.stripe.mapping import Answer
+from evpay_providers.stripe.calls import Calls
+from evpay_providers.stripe.mapping import Answer, charge_of
+from evpay_providers.stripe.params import REFERENCE
 from evpay_providers.stripe.settings import StripeSettings
 
 if TYPE_CHECKING:
@@ -45,10 +45,7 @@ if TYPE_CHECKING:
 
 __all__ = ["StripeProvider"]
 
-T = TypeVar("T")
 _REFERENCE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
-_UNREADABLE: Final = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
-MAX_REFUND_PAGES: Final = 10
 
 # A key is forgotten at the earliest 24 hours after its first use.
 # https://docs.stripe.com/api/idempotent_requests (checked 2026-11-20)
@@ -101,6 +98,7 @@ class StripeProvider:
         deadline_s = settings.deadline.total_seconds()
         self._own = None if http_client else transport.LoopTransport(deadline_s=deadline_s, direct=settings.on_loopback)
         # Retries belong to the engine, which knows the idempotency key.
+        self._calls = Calls(error=self._stripe.StripeError, live=settings.live)
         self._client: stripe.StripeClient = self._stripe.StripeClient(
             settings.api_key.get_secret_value(),
             http_client=http_client or self._own,
@@ -124,21 +122,41 @@ class StripeProvider:
 
     async def authorize(self, request: AuthorizeRequest) -> Outcome:
         """Create and confirm a PaymentIntent with manual capture."""
-        params: Any = with_extra(mapping.authorize_params(request, settings=self._settings), request.extra)
-        return await self._do(
+        fields: Any = with_extra(params.authorize_params(request, settings=self._settings), request.extra)
+        return await self._calls.do(
             OperationKind.AUTHORIZE,
-            lambda: self._client.v1.payment_intents.create_async(params, _keyed(request)),
+            lambda: self._client.v1.payment_intents.create_async(fields, _keyed(request)),
             lambda intent: mapping.authorize_outcome(
                 intent, off_session=request.off_session, account=self._account.name
             ),
         )
 
     async def complete(self, request: CompleteRequest) -> Outcome:
-        """Read where the payment stands: Stripe moves by itself, and the browser's answer is not needed."""
-        return await self._read(
+        """Read where the payment stands; Stripe moves by itself, but a reader has to be told, once."""
+        if "reader" in request.handle.memo:
+            return await self._complete_at_reader(request)
+        return await self._calls.read(
             lambda: self._retrieve(request.handle.id),
             lambda intent: mapping.authorize_outcome(intent, account=self._account.name),
         )
+
+    async def _complete_at_reader(self, request: CompleteRequest) -> Outcome:
+        found = await self._at_reader(request.handle)
+        if isinstance(found, Unknown):
+            return found
+        intent, standing = found
+        if standing is not None:
+            return standing
+        fields: Any = with_extra(params.process_params(request.handle.id), request.extra)
+        told = await self._calls.do(
+            OperationKind.COMPLETE,
+            lambda: self._client.v1.terminal.readers.process_payment_intent_async(
+                request.handle.memo["reader"], fields, _keyed(request)
+            ),
+            lambda _: terminal.shown(intent),
+        )
+        # A refused leg must not end the payment: the reader may be busy or out of reach for a moment.
+        return Unknown(detail=f"the reader was not told: {told.code}") if isinstance(told, Declined | Failed) else told
 
     async def increment(self, request: IncrementRequest) -> Outcome:
         """Raise the hold to a new total; only for holds that were requested with increments."""
@@ -149,11 +167,11 @@ class StripeProvider:
                 account=self._account.name,
                 verb="increment",
             )
-        params: Any = with_extra(mapping.increment_params(request), request.extra)
-        return await self._do(
+        fields: Any = with_extra(params.increment_params(request), request.extra)
+        return await self._calls.do(
             OperationKind.INCREMENT,
             lambda: self._client.v1.payment_intents.increment_authorization_async(
-                request.handle.id, params, _keyed(request)
+                request.handle.id, fields, _keyed(request)
             ),
             lambda intent: mapping.authorize_outcome(intent, account=self._account.name),
         )
@@ -168,46 +186,53 @@ class StripeProvider:
                 account=self._account.name,
                 verb="capture",
             )
-        params: Any = with_extra(mapping.capture_params(request), request.extra)
-        return await self._do(
+        fields: Any = with_extra(params.capture_params(request), request.extra)
+        return await self._calls.do(
             OperationKind.CAPTURE,
-            lambda: self._client.v1.payment_intents.capture_async(request.handle.id, params, _keyed(request)),
+            lambda: self._client.v1.payment_intents.capture_async(request.handle.id, fields, _keyed(request)),
             lambda intent: mapping.capture_outcome(intent, asked=request.amount, multiple=multiple),
         )
 
     async def void(self, request: VoidRequest) -> Outcome:
         """Cancel the PaymentIntent, found by our reference where its id never arrived."""
-        payment_id = request.handle.id if request.handle else await self._search(request.payment_reference)
+        payment_id = await self._find(request)
         if not isinstance(payment_id, str):
             return Unknown(detail="the payment is not found by its reference, or not yet")
-        params: Any = with_extra({"expand": ["latest_charge"]}, request.extra)
-        return await self._do(
+        fields: Any = with_extra({"expand": ["latest_charge"]}, request.extra)
+        return await self._calls.do(
             OperationKind.VOID,
-            lambda: self._client.v1.payment_intents.cancel_async(payment_id, params, _keyed(request)),
+            lambda: self._client.v1.payment_intents.cancel_async(payment_id, fields, _keyed(request)),
             mapping.void_outcome,
         )
 
     async def refund(self, request: RefundRequest) -> Outcome:
         """Refund the payment; what is pending is told later."""
-        params: Any = with_extra(mapping.refund_params(request), request.extra)
-        return await self._do(
+        fields: Any = with_extra(params.refund_params(request), request.extra)
+        return await self._calls.do(
             OperationKind.REFUND,
-            lambda: self._client.v1.refunds.create_async(params, _keyed(request)),
+            lambda: self._client.v1.refunds.create_async(fields, _keyed(request)),
             mapping.refund_outcome,
         )
 
     async def look_up(self, request: LookUpRequest) -> Observation | Absent | Unknown:
         """Show the payment by its id, or by our reference through search, which lags."""
-        payment_id = request.handle.id if request.handle else await self._search(request.payment_reference)
+        payment_id = await self._find(request)
         if not isinstance(payment_id, str):
             return payment_id
-        intent = await self._read(lambda: self._retrieve(payment_id), lambda intent: intent)
-        refunds = intent if isinstance(intent, Unknown) else await self._refunds_of(intent)
-        if isinstance(intent, Unknown) or isinstance(refunds, Unknown):
-            return Unknown(detail="the payment could not be read")
-        return self._understood(
+        found = await self._standing(payment_id, request.handle)
+        if isinstance(found, Unknown):
+            return found
+        intent, authorized = found
+        refunds, disputes = await self._refunds_of(intent), await self._disputes_of(intent)
+        if isinstance(refunds, Unknown) or isinstance(disputes, Unknown):
+            return Unknown(detail="the payment's refunds or disputes could not be read")
+        return self._calls.understood(
             lambda: evidence.observation(
-                intent, refunds=refunds, payment_reference=request.payment_reference, account=self._account.name
+                intent,
+                authorized=authorized,
+                refunds=refunds,
+                disputes=disputes,
+                payment_reference=request.payment_reference,
             )
         )
 
@@ -223,9 +248,9 @@ class StripeProvider:
 
     async def settlements(self, request: SettlementsRequest) -> SettlementPage | Unknown:
         """Return one page of balance transactions."""
-        params: Any = evidence.settlement_params(request)
-        return await self._read(
-            lambda: self._client.v1.balance_transactions.list_async(params),
+        fields: Any = evidence.settlement_params(request)
+        return await self._calls.read(
+            lambda: self._client.v1.balance_transactions.list_async(fields),
             lambda page: SettlementPage(
                 lines=tuple(evidence.settlement_line(entry) for entry in page["data"]),
                 cursor=evidence.next_cursor(page, cursor=request.cursor),
@@ -237,58 +262,43 @@ class StripeProvider:
         if self._own is not None:
             await self._own.close_async()
 
-    # --- the SDK's edge
-
-    async def _do(
-        self, kind: OperationKind, send: Callable[[], Awaitable[Any]], read: Callable[[Answer], Outcome]
-    ) -> Outcome:
-        """Send one request that has an effect, and read its answer."""
-        answer = await self._send(send, kind=kind)
-        if isinstance(answer, Declined | Failed | Unknown):
-            return answer
-        if answer.get("livemode") is (not self._account.live):
-            return _other_mode(answer, kind=kind)
-        return self._understood(lambda: read(answer))
-
-    async def _read(self, send: Callable[[], Awaitable[Any]], read: Callable[[Answer], T]) -> T | Unknown:
-        """Read without effect; a read that failed taught nothing."""
-        answer = await self._send(send, kind=None)
-        if isinstance(answer, Unknown):
-            return answer
-        if isinstance(answer, Declined | Failed):
-            return Unknown(detail=f"the read itself failed: {answer.reason}")
-        if answer.get("livemode") is (not self._account.live):
-            return Unknown(detail="the answer is of the other mode (test or live)")
-        return self._understood(lambda: read(answer))
-
-    async def _send(
-        self, send: Callable[[], Awaitable[Any]], *, kind: OperationKind | None
-    ) -> Answer | Declined | Failed | Unknown:
-        try:
-            answer: Answer = (await send()).to_dict()
-        except self._stripe.StripeError as error:
-            cause = type(error.__cause__ or error).__name__
-            return failure(status=error.http_status, body=error.json_body, cause=cause, kind=kind)
-        except _UNREADABLE as error:
-            return Unknown(detail=f"an answer that the SDK could not read: {type(error).__name__}")
-        return answer
-
-    def _understood(self, read: Callable[[], T]) -> T | Unknown:
-        """Translate an answer; one that is not as documented proves nothing."""
-        try:
-            return read()
-        except _UNREADABLE as error:
-            return Unknown(detail=f"an answer that is not as documented: {type(error).__name__}")
+    # --- several reads
 
     def _retrieve(self, payment_id: str) -> Awaitable[Any]:
         return self._client.v1.payment_intents.retrieve_async(payment_id, {"expand": ["latest_charge"]})
+
+    async def _standing(self, payment_id: str, handle: Handle | None) -> tuple[Answer, Outcome] | Unknown:
+        """Read a payment and what became of its AUTHORIZE; only a reader says that one waits in vain."""
+        name = self._account.name
+        found = await self._calls.read(
+            lambda: self._retrieve(payment_id),
+            lambda intent: (intent, mapping.authorize_outcome(intent, account=name), mapping.handle_of(intent)),
+        )
+        if isinstance(found, Unknown) or not terminal.waits(found[1]):
+            return found if isinstance(found, Unknown) else found[:2]
+        again = await self._at_reader(handle if handle and "reader" in handle.memo else found[2])
+        return again if isinstance(again, Unknown) else (again[0], again[1] or found[1])
+
+    async def _at_reader(self, handle: Handle) -> tuple[Answer, Outcome | None] | Unknown:
+        """Read a payment at a reader, and where it stands; the reader first, so that its last doing is seen."""
+        reader_id, name = handle.memo["reader"], self._account.name
+        reader = await self._calls.read(lambda: self._client.v1.terminal.readers.retrieve_async(reader_id), _whole)
+        if isinstance(reader, Unknown):
+            return Unknown(detail="the reader could not be read")
+        return await self._calls.read(
+            lambda: self._retrieve(handle.id),
+            lambda intent: (intent, terminal.standing(intent, reader, handle=handle, account=name)),
+        )
+
+    async def _find(self, request: VoidRequest | LookUpRequest) -> str | Absent | Unknown:
+        return request.handle.id if request.handle else await self._search(request.payment_reference)
 
     async def _search(self, reference: str) -> str | Absent | Unknown:
         """Find a payment by our reference. Search lags, so `Absent` counts only after `absence_proven_after`."""
         if not _REFERENCE.match(reference):
             raise InvalidInput(f"{reference!r} cannot be searched for: references are letters, digits, - and _.")
-        query = f"metadata['{mapping.REFERENCE}']:'{reference}'"
-        found = await self._read(
+        query = f"metadata['{REFERENCE}']:'{reference}'"
+        found = await self._calls.read(
             lambda: self._client.v1.payment_intents.search_async({"query": query, "limit": 2}),
             lambda page: [str(intent["id"]) for intent in page["data"]],
         )
@@ -299,28 +309,21 @@ class StripeProvider:
         return found[0] if found else Absent()
 
     async def _refunds_of(self, intent: Answer) -> list[Answer] | Unknown:
-        """List a payment's refunds, all of them; there are none before a capture."""
-        refunds: list[Answer] = []
-        if intent["status"] != "succeeded" and not intent.get("amount_received"):
-            return refunds
-        for _ in range(MAX_REFUND_PAGES):
-            place: Any = {"starting_after": refunds[-1]["id"]} if refunds else {}
-            params: Any = {"payment_intent": intent["id"], "limit": 100, **place}
-            page = await self._read(partial(self._client.v1.refunds.list_async, params), lambda page: page)
-            if isinstance(page, Unknown):
-                return page
-            refunds += page["data"]
-            if not page.get("has_more"):
-                return refunds
-        return Unknown(detail=f"more than {len(refunds)} refunds")
+        """List a payment's refunds; there are none before a capture."""
+        if intent.get("status") != "succeeded" and not intent.get("amount_received"):
+            return []
+        return await self._calls.read_all(self._client.v1.refunds.list_async, payment_intent=str(intent.get("id")))
+
+    async def _disputes_of(self, intent: Answer) -> list[Answer] | Unknown:
+        """List a payment's disputes; its charge says whether there are any."""
+        if not charge_of(intent).get("disputed"):
+            return []
+        return await self._calls.read_all(self._client.v1.disputes.list_async, payment_intent=str(intent.get("id")))
 
 
 def _keyed(request: EffectRequest) -> Any:
     return {"idempotency_key": request.idempotency_key}
 
 
-def _other_mode(answer: Answer, *, kind: OperationKind) -> Outcome:
-    """Refuse an answer of the other mode: the first one shows that key and account do not fit together."""
-    if kind is OperationKind.AUTHORIZE:
-        return Failed(reason=Reason.TEST_LIVE_MISMATCH, code="livemode", id=answer.get("id"))
-    return Unknown(detail="the answer is of the other mode (test or live)")
+def _whole(answer: Answer) -> Answer:
+    return answer

@@ -9,18 +9,17 @@ from evpay.providers import (
     MoneyFacts,
     Observation,
     OperationKind,
+    Outcome,
     Report,
     SettlementLine,
     SettlementsRequest,
     Succeeded,
 )
 from evpay_providers.stripe.amounts import from_stripe
+from evpay_providers.stripe.disputes import chargebacks, charged_back
 from evpay_providers.stripe.mapping import (
-    REFERENCE,
-    TAG,
     Answer,
     amount_of,
-    authorize_outcome,
     authorized_amount,
     charge_of,
     refund_outcome,
@@ -28,6 +27,7 @@ from evpay_providers.stripe.mapping import (
     void_outcome,
     was_held,
 )
+from evpay_providers.stripe.params import REFERENCE, TAG
 
 __all__ = ["next_cursor", "observation", "settlement_line", "settlement_params"]
 
@@ -42,6 +42,7 @@ SETTLEMENT_KINDS: Final[Mapping[str, OperationKind]] = {
     "refund": OperationKind.REFUND,
     "payment_refund": OperationKind.REFUND,
     "dispute": OperationKind.CHARGEBACK,
+    "dispute_reversal": OperationKind.CHARGEBACK,
 }
 
 
@@ -66,11 +67,13 @@ def _refunds(refunds: Sequence[Answer], *, complete: bool) -> list[Report]:
     return reports
 
 
-def _totals(intent: Answer, refunds: Sequence[Report]) -> MoneyFacts | None:
-    """State the totals, complete or not at all: not without a charge to read, and not beside a dispute."""
+def _totals(intent: Answer, refunds: Sequence[Report], disputes: Sequence[Answer]) -> MoneyFacts | None:
+    """State the totals, complete or not at all: not without a charge to read, nor beside a dispute that cannot be."""
     received = intent.get("amount_received")
     charge = charge_of(intent)
-    if received is None or charge.get("disputed") or not (charge or intent.get("latest_charge") is None):
+    withdrawn = charged_back(disputes, currency=intent["currency"])
+    unseen = bool(charge.get("disputed")) and not disputes
+    if received is None or withdrawn is None or unseen or not (charge or intent.get("latest_charge") is None):
         return None
     final = intent["status"] in ("canceled", "succeeded")
     refunded = [to_minor(report.outcome.amount) for report in refunds if isinstance(report.outcome, Succeeded)]
@@ -80,23 +83,34 @@ def _totals(intent: Answer, refunds: Sequence[Report]) -> MoneyFacts | None:
         captured=to_minor(amount_of(received, intent)),
         released=to_minor(released_amount(intent)) if final else 0,
         refunded=sum(refunded),
+        charged_back=withdrawn,
     )
 
 
-def observation(intent: Answer, *, refunds: Sequence[Answer], payment_reference: str, account: str) -> Observation:
-    """Show the whole payment. The AUTHORIZE is left out once it was incremented, for only the new total is stated."""
+def observation(
+    intent: Answer,
+    *,
+    authorized: Outcome,
+    refunds: Sequence[Answer],
+    disputes: Sequence[Answer] = (),
+    payment_reference: str,
+) -> Observation:
+    """Show the whole payment, of which `authorized` is what became of the AUTHORIZE.
+
+    It is left out once it was incremented, for only the new total is stated. A cancellation carries no reference and a
+    capture in the dashboard neither, so whoever did them, the totals tell.
+    """
     reports = _tagged(intent)
     if not any(report.kind is OperationKind.INCREMENT for report in reports):
-        outcome = authorize_outcome(intent, account=account)
-        reports.insert(0, Report(kind=OperationKind.AUTHORIZE, outcome=outcome, reference=payment_reference))
+        reports.insert(0, Report(kind=OperationKind.AUTHORIZE, outcome=authorized, reference=payment_reference))
     given_back = _refunds(refunds, complete=intent.get("amount_received") is not None)
     if intent["status"] == "canceled" and intent.get("cancellation_reason") in EXPIRIES and was_held(intent):
         reports.append(Report(kind=OperationKind.VOID, outcome=void_outcome(intent)))
     return Observation(
         payment_reference=payment_reference,
         payment_id=intent["id"],
-        reports=(*reports, *given_back),
-        totals=_totals(intent, given_back),
+        reports=(*reports, *given_back, *chargebacks(disputes)),
+        totals=_totals(intent, given_back, disputes),
     )
 
 

@@ -20,7 +20,7 @@ DECLINE_REASONS: Final[Mapping[str, Reason]] = {
     "card_velocity_exceeded": Reason.LIMIT_EXCEEDED,
     "currency_not_supported": Reason.CURRENCY_NOT_SUPPORTED,
     "do_not_honor": Reason.DO_NOT_HONOR,
-    "do_not_try_again": Reason.DO_NOT_HONOR,
+    "do_not_try_again": Reason.METHOD_REVOKED,
     "duplicate_transaction": Reason.DO_NOT_HONOR,
     "expired_card": Reason.EXPIRED_METHOD,
     "fraudulent": Reason.SUSPECTED_FRAUD,
@@ -69,6 +69,20 @@ DECLINE_REASONS: Final[Mapping[str, Reason]] = {
     "try_again_later": Reason.ISSUER_UNAVAILABLE,
     "withdrawal_count_limit_exceeded": Reason.LIMIT_EXCEEDED,
 }
+
+# The issuer's advice that this card is not to be charged again, which says more than the reasons that are not listed.
+# https://docs.stripe.com/declines/card#retrying-issuer-declines (checked 2026-11-20)
+NEVER_AGAIN: Final = "do_not_try_again"
+SAYS_MORE: Final = frozenset(
+    {
+        Reason.EXPIRED_METHOD,
+        Reason.INVALID_METHOD,
+        Reason.LOST_OR_STOLEN,
+        Reason.METHOD_REVOKED,
+        Reason.NOT_PERMITTED,
+        Reason.SUSPECTED_FRAUD,
+    }
+)
 
 # Requests that Stripe refused before doing anything. https://docs.stripe.com/error-codes (checked 2026-11-20)
 ERROR_REASONS: Final[Mapping[str, Reason]] = {
@@ -165,7 +179,10 @@ REFUND_FAILURES: Final[Mapping[str, Reason]] = {
 def decline(error: Mapping[str, Any], *, payment_id: str | None = None) -> Declined:
     """Read a card error, as an answer or as an intent's `last_payment_error` carries it."""
     code = error.get("decline_code") or error.get("code")
-    return Declined(reason=DECLINE_REASONS.get(str(code), Reason.OTHER), code=code and str(code), id=payment_id)
+    reason = DECLINE_REASONS.get(str(code)) or ERROR_REASONS.get(str(code), Reason.OTHER)
+    if error.get("advice_code") == NEVER_AGAIN and reason not in SAYS_MORE:
+        reason = Reason.METHOD_REVOKED
+    return Declined(reason=reason, code=code and str(code), id=payment_id)
 
 
 def _error_of(body: object) -> Mapping[str, Any]:

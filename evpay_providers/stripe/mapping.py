@@ -1,53 +1,42 @@
-"""Pure translation between evpay's requests and outcomes and Stripe's parameters and objects; tables first."""
+"""From Stripe's PaymentIntents and refunds to outcomes. Pure; tables first."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from evpay.errors import InvalidInput
 from evpay.money import Money, from_minor, to_minor
 from evpay.providers import (
     Action,
     ActionRequired,
-    AuthorizeRequest,
-    CaptureRequest,
+    ConfirmOnDevice,
     Declined,
     Failed,
     Handle,
     Hold,
-    IncrementRequest,
     MethodKind,
     OpenLink,
-    OperationKind,
     Outcome,
     PaymentMethod,
     Pending,
     Reason,
-    RefundRequest,
     RunClientSdk,
     Succeeded,
     Unknown,
 )
-from evpay_providers.stripe.amounts import from_stripe, to_stripe
+from evpay_providers.stripe.amounts import from_stripe
 from evpay_providers.stripe.failures import REFUND_FAILURES, decline
-from evpay_providers.stripe.settings import StripeSettings
+from evpay_providers.stripe.params import PAYPAL, READER
 
 __all__ = [
-    "REFERENCE",
-    "TAG",
     "Answer",
     "amount_of",
     "authorize_outcome",
-    "authorize_params",
     "authorized_amount",
     "capture_outcome",
-    "capture_params",
     "charge_of",
     "handle_of",
     "hold_of",
-    "increment_params",
     "refund_outcome",
-    "refund_params",
     "released_amount",
     "void_outcome",
     "was_held",
@@ -55,23 +44,7 @@ __all__ = [
 
 Answer = Mapping[str, Any]
 
-REFERENCE: Final = "evpay_reference"
-"""Metadata: the reference of the AUTHORIZE, on a refund that of the REFUND. See also `TAG`."""
-TAG: Final = "evpay_"  # with a reference after it: an increment or a capture that the intent remembers
-
-# A card in a browser or an app, and the wallets that hand over a card, are all Stripe's type "card".
-METHOD_TYPES: Final[Mapping[MethodKind, str]] = {MethodKind.CARD: "card", MethodKind.WALLET: "card"}
-
-# Settings field -> parameter in payment_method_options[card]. https://docs.stripe.com/payments/incremental-authorization
-# (checked 2026-11-20)
-FEATURES: Final[Mapping[str, str]] = {
-    "request_increment": "request_incremental_authorization",
-    "request_extended": "request_extended_authorization",
-    "request_overcapture": "request_overcapture",
-    "request_multicapture": "request_multicapture",
-}
-
-# How long a hold lasts where the answer does not say; Stripe's own windows for payments without the card present.
+# How long a hold lasts where the answer does not say, by brand.
 # https://docs.stripe.com/payments/place-a-hold-on-a-payment-method (checked 2026-11-20)
 DRIVER_PRESENT_WINDOW: Final = timedelta(days=7)
 OFF_SESSION_WINDOWS: Final[Mapping[str, timedelta]] = {
@@ -81,6 +54,8 @@ OFF_SESSION_WINDOWS: Final[Mapping[str, timedelta]] = {
     "discover": timedelta(days=7),
 }
 CAUTIOUS_WINDOW: Final = min(OFF_SESSION_WINDOWS.values())
+CARD_PRESENT_WINDOWS: Final[Mapping[str, timedelta]] = {"visa": timedelta(days=4, hours=18)}
+CAUTIOUS_PRESENT_WINDOW: Final = timedelta(days=2)
 
 # https://docs.stripe.com/api/payment_intents/object#payment_intent_object-cancellation_reason (checked 2026-11-20)
 CANCELLATIONS: Final[Mapping[str, Reason]] = {
@@ -91,81 +66,23 @@ CANCELLATIONS: Final[Mapping[str, Reason]] = {
     "requested_by_customer": Reason.CANCELLED_BY_DRIVER,
 }
 
-# What is forbidden on a card statement. https://docs.stripe.com/get-started/account/statement-descriptors (2026-11-20)
-_NOT_ON_STATEMENTS: Final = str.maketrans("", "", "<>\\'\"*")
+# An intent remembers at most so many things. https://docs.stripe.com/api/metadata (checked 2026-11-20)
+METADATA_KEYS: Final = 50
 
-
-# --- ours to theirs
-
-
-def authorize_params(request: AuthorizeRequest, *, settings: StripeSettings) -> dict[str, Any]:
-    """Confirm a PaymentIntent with manual capture in one request."""
-    method = request.method
-    if method.kind not in METHOD_TYPES:
-        raise InvalidInput(
-            f"A {method.kind} cannot be charged through Stripe here. Use a card or a wallet's card token.",
-            code="method_not_supported",
-        )
-    if request.save_method and method.customer is None:
-        raise InvalidInput(
-            "Stripe saves a method for a customer. Give PaymentMethod(customer='cus_...').", code="customer_needed"
-        )
-    features = {param: "if_available" for field, param in FEATURES.items() if getattr(settings, field)}
-    optional = {
-        "customer": method.customer,
-        "off_session": request.off_session or None,
-        "return_url": request.return_url,
-        "setup_future_usage": "off_session" if request.save_method else None,
-        "statement_descriptor_suffix": _descriptor(request.descriptor) if settings.send_descriptor else None,
-        "allowed_payment_method_types": [METHOD_TYPES[method.kind]] if settings.sends_cards_only else None,
-        "payment_method_options": {"card": features} if features else None,
-    }
-    return {
-        "amount": to_stripe(request.amount),
-        "currency": request.amount.currency.code.lower(),
-        "payment_method": method.token,
-        "confirm": True,
-        "capture_method": "manual",
-        "metadata": {REFERENCE: request.reference},
-        "expand": ["latest_charge"],
-        **{name: value for name, value in optional.items() if value is not None},
-    }
-
-
-def _descriptor(text: str | None) -> str | None:
-    return (text or "").translate(_NOT_ON_STATEMENTS).strip()[:22] or None
-
-
-def _tag(request: CaptureRequest | IncrementRequest, *, kind: OperationKind, amount: Money) -> dict[str, Any]:
-    """Remember the effect in the intent's metadata, where the server is known to be Stripe-like enough."""
-    stated = request.handle.memo.get("terms") == "stated"
-    return {"metadata": {f"{TAG}{request.reference}": f"{kind} {to_stripe(amount)}"}} if stated else {}
-
-
-def increment_params(request: IncrementRequest) -> dict[str, Any]:
-    """State the new total."""
-    tag = _tag(request, kind=OperationKind.INCREMENT, amount=request.total)
-    return {"amount": to_stripe(request.total), "expand": ["latest_charge"], **tag}
-
-
-def capture_params(request: CaptureRequest) -> dict[str, Any]:
-    """Take the amount; the rest comes free by itself unless more captures are to follow."""
-    more = {} if request.final else {"final_capture": False}
-    tag = _tag(request, kind=OperationKind.CAPTURE, amount=request.amount)
-    return {"amount_to_capture": to_stripe(request.amount), "expand": ["latest_charge"], **more, **tag}
-
-
-def refund_params(request: RefundRequest) -> dict[str, Any]:
-    """Refund the payment as a whole: it has one charge, also after several captures."""
-    note = {"evpay_note": request.note[:500]} if request.note else {}
-    return {
-        "payment_intent": request.handle.id,
-        "amount": to_stripe(request.amount),
-        "metadata": {REFERENCE: request.reference, **note},
-    }
-
-
-# --- theirs to ours
+# What a receipt for the card shows, of a chip's own data too.
+# https://docs.stripe.com/terminal/features/receipts#custom (checked 2026-11-20)
+SLIP: Final = ("brand", "last4", "authorization_code", "read_method")
+CHIP_SLIP: Final = (
+    "application_preferred_name",
+    "dedicated_file_name",
+    "authorization_code",
+    "authorization_response_code",
+    "application_cryptogram",
+    "cardholder_verification_method",
+    "terminal_verification_results",
+    "transaction_status_information",
+    "account_type",
+)
 
 
 def charge_of(intent: Answer) -> Answer:
@@ -174,9 +91,15 @@ def charge_of(intent: Answer) -> Answer:
     return charge if isinstance(charge, dict) else {}
 
 
-def _card(intent: Answer) -> Answer:
+def _details(intent: Answer) -> tuple[str, Answer]:
+    """Return how was paid, and what the charge says about it."""
     details = charge_of(intent).get("payment_method_details") or {}
-    return details.get("card") or {}
+    kind = details.get("type") or "card"
+    return kind, details.get(kind) or {}
+
+
+def _card(intent: Answer) -> Answer:
+    return _details(intent)[1]
 
 
 def _available(card: Answer, feature: str) -> bool:
@@ -197,50 +120,75 @@ def authorized_amount(intent: Answer) -> Money:
 
 
 def handle_of(intent: Answer) -> Handle:
-    """Keep the id, whether the server states a payment's terms, and whether several captures are allowed."""
-    card = _card(intent)
-    memo = {"terms": "stated"} if "multicapture" in card else {}
-    return Handle(
-        id=intent["id"], memo=memo | ({"multicapture": "available"} if _available(card, "multicapture") else {})
-    )
+    """Keep the id, whether the server states a payment's terms, whether several captures are allowed, and the reader.
+
+    Terms count as stated only as long as there is room to remember increments and captures by.
+    """
+    card, metadata = _card(intent), intent.get("metadata") or {}
+    stated = "multicapture" in card or "incremental_authorization_supported" in card
+    memo = {
+        "terms": "stated" if stated and len(metadata) < METADATA_KEYS else None,
+        "multicapture": "available" if _available(card, "multicapture") else None,
+        "reader": metadata.get(READER),
+    }
+    return Handle(id=intent["id"], memo={name: str(value) for name, value in memo.items() if value})
 
 
 def hold_of(intent: Answer, *, off_session: bool) -> Hold:
     """Read the terms of this hold; what is not stated is not allowed."""
-    card = _card(intent)
+    kind, card = _details(intent)
     until = card.get("capture_before")
-    brand_window = OFF_SESSION_WINDOWS.get(card.get("brand") or "", CAUTIOUS_WINDOW)
     over = card["overcapture"].get("maximum_amount_capturable") if _available(card, "overcapture") else None
     return Hold(
-        expires=datetime.fromtimestamp(until, UTC)
-        if until is not None
-        else (brand_window if off_session else DRIVER_PRESENT_WINDOW),
-        increment=_available(card, "incremental_authorization"),
+        expires=_window(kind, card.get("brand") or "", off_session=off_session)
+        if until is None
+        else datetime.fromtimestamp(until, UTC),
+        increment=_available(card, "incremental_authorization")
+        or card.get("incremental_authorization_supported") is True,
         multiple_captures=_available(card, "multicapture"),
         capture_limit=None if over is None else amount_of(over, intent),
     )
 
 
+def _window(kind: str, brand: str, *, off_session: bool) -> timedelta:
+    if kind == "card_present":
+        return CARD_PRESENT_WINDOWS.get(brand, CAUTIOUS_PRESENT_WINDOW)
+    return OFF_SESSION_WINDOWS.get(brand, CAUTIOUS_WINDOW) if off_session else DRIVER_PRESENT_WINDOW
+
+
 def _saved_method(intent: Answer, *, account: str) -> PaymentMethod | None:
-    if not (intent.get("setup_future_usage") and intent.get("customer") and intent.get("payment_method")):
+    """Return what was saved for the customer; of a card that was read, the card that Stripe made of it."""
+    kind, card = _details(intent)
+    token = card.get("generated_card") if kind == "card_present" else intent.get("payment_method")
+    if not (intent.get("setup_future_usage") and intent.get("customer") and token):
         return None
-    card = _card(intent)
     expires = (
         f"{card['exp_year']:04d}-{card['exp_month']:02d}" if card.get("exp_year") and card.get("exp_month") else None
     )
     return PaymentMethod(
-        str(intent["payment_method"]),
+        _id(token),
+        kind=MethodKind.WALLET if kind == PAYPAL else MethodKind.CARD,
         account=account,
-        customer=str(intent["customer"]),
-        brand=card.get("brand"),
+        customer=_id(intent["customer"]),
+        brand=PAYPAL if kind == PAYPAL else card.get("brand"),
         last4=card.get("last4"),
         expires=expires,
     )
 
 
+def _id(value: Any) -> str:
+    """Read an id, which is an object where somebody asked for it to be expanded."""
+    return str(value["id"] if isinstance(value, dict) else value)
+
+
 def _slip(intent: Answer) -> dict[str, str]:
-    card = _card(intent)
-    return {name: str(card[name]) for name in ("brand", "last4", "authorization_code") if card.get(name)}
+    kind, card = _details(intent)
+    chip = card.get("receipt") or {}
+    slip = {"brand": PAYPAL} if kind == PAYPAL else {}
+    slip |= {name: str(card[name]) for name in SLIP if card.get(name)}
+    slip |= {name: str(chip[name]) for name in CHIP_SLIP if chip.get(name)}
+    wallet = (card.get("wallet") or {}).get("type")
+    return slip | ({"wallet": str(wallet)} if wallet else {})
 
 
 def _held(intent: Answer, *, off_session: bool, account: str) -> Outcome:
@@ -265,9 +213,12 @@ def _waiting(intent: Answer, *, off_session: bool, **_: str) -> Outcome:
 
 def _refused(intent: Answer, **_: bool | str) -> Outcome:
     error = intent.get("last_payment_error")
-    if not isinstance(error, dict):
-        return Unknown(detail="requires_payment_method without an error")
-    return decline(error, payment_id=intent["id"])
+    if isinstance(error, dict):
+        return decline(error, payment_id=intent["id"])
+    reader = (intent.get("metadata") or {}).get(READER)
+    if reader:
+        return ActionRequired(action=ConfirmOnDevice(device=str(reader)), id=intent["id"], handle=handle_of(intent))
+    return Unknown(detail="requires_payment_method without an error")
 
 
 def _cancelled(intent: Answer, *, off_session: bool, account: str) -> Outcome:

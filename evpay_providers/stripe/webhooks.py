@@ -10,14 +10,14 @@ from typing import Any, Final
 
 from evpay.errors import WebhookRejected
 from evpay.providers import MAX_BODY_BYTES, Account, Observation, WebhookRequest, fresh, verify_hmac
-from evpay_providers.stripe.mapping import REFERENCE
+from evpay_providers.stripe.params import REFERENCE
 
 __all__ = ["SUBJECTS", "observations", "verify"]
 
 SIGNATURE: Final = "stripe-signature"
 _MAX_HEADER: Final = 2048
 
-# Event type -> the field of its object that names the PaymentIntent.
+# Event type -> the path in its object to the id of the PaymentIntent.
 # https://docs.stripe.com/api/events/types (checked 2026-11-20)
 SUBJECTS: Final[Mapping[str, str]] = {
     **dict.fromkeys(
@@ -53,6 +53,10 @@ SUBJECTS: Final[Mapping[str, str]] = {
             "refund.updated",
         ),
         "payment_intent",
+    ),
+    **dict.fromkeys(
+        ("terminal.reader.action_failed", "terminal.reader.action_succeeded", "terminal.reader.action_updated"),
+        "action.process_payment_intent.payment_intent",
     ),
 }
 
@@ -108,16 +112,18 @@ def observations(body: bytes, *, account: Account, connected: str | None) -> tup
     if event.get("account") != connected:
         raise WebhookRejected("The event is of another account.", account=account.name, status=403)
     subject = SUBJECTS.get(str(event.get("type")))
-    return () if subject is None else _subject(event, field=subject, account=account.name)
+    return () if subject is None else _subject(event, path=subject, account=account.name)
 
 
-def _subject(event: Mapping[str, Any], *, field: str, account: str) -> tuple[Observation, ...]:
+def _subject(event: Mapping[str, Any], *, path: str, account: str) -> tuple[Observation, ...]:
     data = event.get("data")
     thing = data.get("object") if isinstance(data, dict) else None
     event_id, created = event.get("id"), event.get("created")
     if not isinstance(thing, dict) or not isinstance(event_id, str) or type(created) is not int:
         raise WebhookRejected("The message is signed, but is not an event.", account=account, status=400)
-    payment_id = thing.get(field)
+    payment_id: object = thing
+    for name in path.split("."):
+        payment_id = payment_id.get(name) if isinstance(payment_id, dict) else None
     if not isinstance(payment_id, str):
         return ()  # a charge made without a PaymentIntent is not one of ours
     return (

@@ -72,8 +72,8 @@ def intent(
 ) -> dict[str, Any]:
     """An authorized intent, changed in places."""
     answer = copy.deepcopy(INTENT)
-    answer["latest_charge"] |= charge or {}
     answer["latest_charge"]["payment_method_details"]["card"] |= card or {}
+    answer["latest_charge"] |= charge or {}
     return answer | fields
 
 
@@ -92,3 +92,10 @@ def terse(**fields: Any) -> dict[str, Any]:
         del answer[name]
     answer["latest_charge"] = {"id": "ch_1", "object": "charge", "amount": 2900, "status": "succeeded"}
     return answer
+
+
+def dispute(*moved: int, **fields: Any) -> dict[str, Any]:
+    """A dispute, with what it took from the balance and gave back, in the order in which it happened."""
+    movements = [{"id": f"txn_{n}", "amount": amount, "created": 1_762_900_000 + n} for n, amount in enumerate(moved)]
+    told = {"amount": 2900, "currency": "usd", "status": "needs_response", "payment_intent": "pi_1"}
+    return {"id": "dp_1", "object": "dispute", "balance_transactions": movements, **told, **fields}

@@ -5,13 +5,15 @@ from datetime import date
 import pytest
 
 from evpay.money import Money
-from evpay.providers import Declined, MoneyFacts, OperationKind, Pending, SettlementsRequest
+from evpay.providers import Declined, Failed, MoneyFacts, OperationKind, Pending, SettlementsRequest, Succeeded
 from evpay_providers.stripe.evidence import next_cursor, observation, settlement_line, settlement_params
+from evpay_providers.stripe.mapping import authorize_outcome
 from tests.providers.stripe import answers
 
 
-def look(intent, *refunds):
-    return observation(intent, refunds=refunds, payment_reference="p1", account="stripe")
+def look(intent, *refunds, disputes=()):
+    outcome = authorize_outcome(intent, account="stripe")
+    return observation(intent, authorized=outcome, refunds=refunds, disputes=disputes, payment_reference="p1")
 
 
 def kinds(seen):
@@ -90,8 +92,104 @@ def test_payment_that_was_never_approved_held_nothing():
     assert gone.totals == MoneyFacts(currency="USD")
 
 
+# --- disputes
+
+
+def test_withdrawn_funds_are_a_chargeback():
+    """Under the dispute's id and none of ours; the totals are complete."""
+    seen = look(answers.captured(charge={"disputed": True}), disputes=[answers.dispute(-2900)])
+
+    assert kinds(seen) == [("authorize", "p1"), ("chargeback", None)]
+    assert seen.reports[1].outcome == Succeeded(amount=Money("29.00", "USD"), id="dp_1")
+    assert seen.totals == MoneyFacts(currency="USD", authorized=2900, captured=2900, charged_back=2900)
+
+
+def test_part_of_a_payment_may_be_disputed():
+    """The dispute's amount counts, and not the balance's, which is in the currency of the settlement."""
+    seen = look(
+        answers.captured(charge={"disputed": True}), disputes=[answers.dispute(-400, amount=500), answers.dispute()]
+    )
+
+    assert seen.reports[1].outcome.amount == Money("5.00", "USD")
+    assert seen.totals.charged_back == 500
+
+
+@pytest.mark.parametrize("status", ["won", "under_review", "of_the_future"])
+def test_funds_that_came_back_reverse_the_chargeback(status):
+    """The same id fails: what had succeeded is undone, whatever the status says."""
+    back = answers.dispute(-2900, 2900, status=status)
+
+    seen = look(answers.captured(charge={"disputed": True}), disputes=[back])
+
+    assert (seen.reports[1].kind, seen.reports[1].outcome.id) == (OperationKind.CHARGEBACK, "dp_1")
+    assert isinstance(seen.reports[1].outcome, Failed)
+    assert seen.totals.charged_back == 0
+
+
+def test_order_of_movements_is_by_time():
+    """Stripe promises no order in its list."""
+    won = answers.dispute(-2900, 2900, status="won")
+    won["balance_transactions"].reverse()
+
+    assert look(answers.captured(charge={"disputed": True}), disputes=[won]).totals.charged_back == 0
+
+
+@pytest.mark.parametrize(
+    "status",
+    ["warning_needs_response", "warning_under_review", "warning_closed", "needs_response", "prevented", "lost"],
+)
+def test_dispute_that_moved_no_money_is_no_chargeback(status):
+    """An inquiry never moves any; a dispute does when it does."""
+    seen = look(answers.captured(charge={"disputed": True}), disputes=[answers.dispute(status=status)])
+
+    assert kinds(seen) == [("authorize", "p1")]
+    assert seen.totals.charged_back == 0
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        answers.dispute(status="of_the_future"),
+        answers.dispute(balance_transactions=None),
+        answers.dispute(-2600, currency="eur"),
+    ],
+)
+def test_dispute_that_cannot_be_told_leaves_no_totals(odd):
+    """A new status without movements, no list of movements, another currency."""
+    assert look(answers.captured(charge={"disputed": True}), disputes=[odd]).totals is None
+
+
+# --- what was done elsewhere
+
+
+def test_capture_in_the_dashboard_is_told_by_the_totals():
+    """It carries no tag, so no report claims it; what is captured and free is complete."""
+    tags = {"evpay_reference": "p1", "evpay_r3": "capture 1000"}
+
+    seen = look(answers.captured(2500, metadata=tags))
+
+    assert kinds(seen) == [("authorize", "p1"), ("capture", "r3")]
+    assert seen.totals == MoneyFacts(currency="USD", authorized=2900, captured=2500, released=400)
+
+
+@pytest.mark.parametrize("reason", ["requested_by_customer", "abandoned", "duplicate", "fraudulent", None])
+def test_cancellation_in_the_dashboard_is_told_by_the_totals(reason):
+    """Whoever cancelled, the hold is gone; it is not claimed twice."""
+    seen = look(answers.intent(status="canceled", cancellation_reason=reason, amount_capturable=0))
+
+    assert kinds(seen) == [("authorize", "p1")]
+    assert seen.totals == MoneyFacts(currency="USD", authorized=2900, released=2900)
+
+
+def test_more_captured_than_held_releases_nothing():
+    """Over-capture, ours or theirs."""
+    seen = look(answers.captured(3100))
+
+    assert seen.totals == MoneyFacts(currency="USD", authorized=2900, captured=3100)
+
+
 def test_totals_are_complete_or_absent():
-    """Not beside a dispute, not without a charge to read, not from a server that keeps none."""
+    """Not beside a dispute that is not there, not without a charge to read, not from a server that keeps none."""
     seen = [
         look(answers.captured(charge={"disputed": True})),
         look(answers.captured() | {"latest_charge": "ch_1"}),
@@ -132,6 +230,7 @@ def test_charge_is_a_capture_line():
         ({"type": "payment"}, OperationKind.CAPTURE),
         ({"type": "payment_refund"}, OperationKind.REFUND),
         ({"type": "adjustment", "reporting_category": "dispute"}, OperationKind.CHARGEBACK),
+        ({"type": "adjustment", "reporting_category": "dispute_reversal"}, OperationKind.CHARGEBACK),
         ({"type": "payout", "reporting_category": "payout"}, None),
         ({"type": "stripe_fee", "reporting_category": "fee"}, None),
         ({"type": "of_the_future", "reporting_category": None}, None),

@@ -29,6 +29,7 @@ def test_decline_code_has_its_reason(code, reason):
         ("authentication_required", Reason.AUTHENTICATION_REQUIRED),
         ("issuer_not_available", Reason.ISSUER_UNAVAILABLE),
         ("revocation_of_authorization", Reason.METHOD_REVOKED),
+        ("do_not_try_again", Reason.METHOD_REVOKED),
     ],
 )
 def test_telling_declines_are_what_they_say(code, reason):
@@ -54,6 +55,41 @@ def test_unlisted_decline_is_other_with_its_code(error):
 def test_decline_without_any_code_is_other():
     """Some declines say only that they are one."""
     assert decline({"message": "No."}) == Declined(reason=Reason.OTHER)
+
+
+@pytest.mark.parametrize("code", ["generic_decline", "do_not_honor", "insufficient_funds", "of_the_future", None])
+def test_advice_not_to_try_again_revokes_the_method(code):
+    """The issuer will never approve this card for us; the code is kept."""
+    outcome = answer(402, code=code, advice_code="do_not_try_again")
+
+    assert outcome == Declined(reason=Reason.METHOD_REVOKED, code=code)
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("lost_card", Reason.LOST_OR_STOLEN),
+        ("fraudulent", Reason.SUSPECTED_FRAUD),
+        ("expired_card", Reason.EXPIRED_METHOD),
+        ("incorrect_number", Reason.INVALID_METHOD),
+    ],
+)
+def test_advice_does_not_hide_what_says_more(code, reason):
+    """A stolen card stays one."""
+    assert answer(402, code=code, advice_code="do_not_try_again") == Declined(reason=reason, code=code)
+
+
+@pytest.mark.parametrize("advice", ["try_again_later", "confirm_card_data", "of_the_future", None])
+def test_other_advice_changes_nothing(advice):
+    """When to try is the engine's to decide."""
+    assert answer(402, code="do_not_honor", advice_code=advice).reason is Reason.DO_NOT_HONOR
+
+
+def test_advice_is_kept_with_the_payment():
+    """A look-up reads the same from the intent's last error."""
+    error = {"type": "card_error", "code": "card_declined", "advice_code": "do_not_try_again"}
+
+    assert decline(error, payment_id="pi_1").reason is Reason.METHOD_REVOKED
 
 
 @pytest.mark.parametrize(("code", "reason"), sorted(ERROR_REASONS.items()))

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from evpay.errors import InvalidInput
 from evpay.money import Money
 from evpay.providers import (
     ActionRequired,
+    ConfirmOnDevice,
     Declined,
     Failed,
     Handle,
+    Hold,
     MethodKind,
     OpenLink,
     PaymentMethod,
@@ -20,23 +21,15 @@ from evpay.providers import (
     Succeeded,
     Unknown,
 )
-from evpay_providers.stripe import StripeSettings
 from evpay_providers.stripe.mapping import (
     CANCELLATIONS,
     authorize_outcome,
-    authorize_params,
     capture_outcome,
-    capture_params,
     hold_of,
-    increment_params,
     refund_outcome,
-    refund_params,
     void_outcome,
 )
-from tests.providers.stripe import answers, orders
-
-STAND_IN = StripeSettings(api_key="sk_test_x", base_url="http://127.0.0.1:1")
-STATED = Handle(id="pi_1", memo={"terms": "stated"})
+from tests.providers.stripe import answers
 
 
 def usd(amount: str) -> Money:
@@ -45,136 +38,6 @@ def usd(amount: str) -> Money:
 
 def read(intent, **options):
     return authorize_outcome(intent, account="stripe", **options)
-
-
-# --- ours to theirs
-
-
-def test_plain_authorization_sends_nothing_optional():
-    """A minimal stand-in understands every field of it."""
-    params = authorize_params(orders.authorization("20.00"), settings=STAND_IN)
-
-    assert params == {
-        "amount": 2000,
-        "currency": "eur",
-        "payment_method": "pm_card_visa",
-        "confirm": True,
-        "capture_method": "manual",
-        "metadata": {"evpay_reference": orders.PAYMENT},
-        "expand": ["latest_charge"],
-    }
-
-
-@pytest.mark.parametrize(
-    ("fields", "added"),
-    [
-        ({"off_session": True}, {"off_session": True}),
-        ({"return_url": "https://example.com/back"}, {"return_url": "https://example.com/back"}),
-        (
-            {"save_method": True, "method": PaymentMethod("pm_1", customer="cus_1")},
-            {"setup_future_usage": "off_session", "customer": "cus_1", "payment_method": "pm_1"},
-        ),
-        ({"method": PaymentMethod("pm_1", customer="cus_1")}, {"customer": "cus_1", "payment_method": "pm_1"}),
-        ({"descriptor": "EV 4711"}, {}),
-    ],
-)
-def test_optional_field_is_sent_when_asked_for(fields, added):
-    """Each wish of a request adds its own parameters and no others."""
-    plain = authorize_params(orders.authorization(), settings=STAND_IN)
-
-    assert authorize_params(orders.authorization(**fields), settings=STAND_IN) == plain | added
-
-
-@pytest.mark.parametrize(
-    ("setting", "param"),
-    [
-        ("request_increment", "request_incremental_authorization"),
-        ("request_extended", "request_extended_authorization"),
-        ("request_overcapture", "request_overcapture"),
-        ("request_multicapture", "request_multicapture"),
-    ],
-)
-def test_feature_is_requested_when_the_settings_ask(setting, param):
-    """Features need special pricing, so they are asked for one by one."""
-    settings = StripeSettings(api_key="sk_test_x", base_url="http://127.0.0.1:1", **{setting: True})
-
-    params = authorize_params(orders.authorization(), settings=settings)
-
-    assert params["payment_method_options"] == {"card": {param: "if_available"}}
-
-
-def test_redirecting_methods_are_ruled_out_at_stripe():
-    """Without it Stripe demands a return_url from accounts that enable redirecting methods."""
-    params = authorize_params(orders.authorization(), settings=StripeSettings(api_key="sk_test_x"))
-
-    assert params["allowed_payment_method_types"] == ["card"]
-
-
-@pytest.mark.parametrize(
-    ("text", "sent"),
-    [("EV 4711", "EV 4711"), ('<b>"EV"*\'\\', "bEV"), ("x" * 30, "x" * 22), ("<>", None), (None, None)],
-)
-def test_descriptor_is_cut_to_what_statements_can_show(text, sent):
-    """Forbidden characters are left out rather than refused by Stripe."""
-    settings = StripeSettings(api_key="sk_test_x", send_descriptor=True)
-
-    params = authorize_params(orders.authorization(descriptor=text), settings=settings)
-
-    assert params.get("statement_descriptor_suffix") == sent
-
-
-@pytest.mark.parametrize("kind", sorted(set(MethodKind) - {MethodKind.CARD, MethodKind.WALLET}))
-def test_method_that_is_no_card_is_refused(kind):
-    """Nothing is sent for a kind that this adapter cannot charge."""
-    with pytest.raises(InvalidInput) as caught:
-        authorize_params(orders.authorization(method=PaymentMethod("t", kind=kind)), settings=STAND_IN)
-
-    assert caught.value.code == "method_not_supported"
-
-
-def test_saving_needs_a_customer():
-    """A method that belongs to nobody cannot be used again."""
-    with pytest.raises(InvalidInput) as caught:
-        authorize_params(orders.authorization(save_method=True), settings=STAND_IN)
-
-    assert caught.value.code == "customer_needed"
-
-
-def test_increment_states_the_total_and_leaves_a_tag():
-    """The new total, not the difference; the tag lets a look-up name the effect."""
-    params = increment_params(orders.increase(STATED, "30.00", reference="r7"))
-
-    assert params == {"amount": 3000, "expand": ["latest_charge"], "metadata": {"evpay_r7": "increment 3000"}}
-
-
-def test_capture_on_a_stand_in_is_plain():
-    """A server that states no terms is not asked to remember anything."""
-    params = capture_params(orders.taking(Handle(id="pi_1"), "12.34"))
-
-    assert params == {"amount_to_capture": 1234, "expand": ["latest_charge"]}
-
-
-def test_capture_that_is_not_final_says_so_and_leaves_a_tag():
-    """Only then is final_capture sent."""
-    params = capture_params(orders.taking(STATED, "12.34", final=False, reference="r8"))
-
-    assert params == {
-        "amount_to_capture": 1234,
-        "expand": ["latest_charge"],
-        "final_capture": False,
-        "metadata": {"evpay_r8": "capture 1234"},
-    }
-
-
-def test_refund_carries_its_own_reference_and_note():
-    """The reference of a refund is the REFUND's."""
-    params = refund_params(orders.giving_back(STATED, "2.00", reference="r9", note="n" * 600))
-
-    assert params == {
-        "payment_intent": "pi_1",
-        "amount": 200,
-        "metadata": {"evpay_reference": "r9", "evpay_note": "n" * 500},
-    }
 
 
 # --- theirs to ours: the hold
@@ -410,3 +273,118 @@ def test_refund_is_read_by_its_status(fields, outcome):
 def test_refund_in_a_new_status_is_unknown():
     """Never success."""
     assert isinstance(refund_outcome(answers.refund(status="entangled")), Unknown)
+
+
+# --- other ways to pay
+
+
+PAYPAL = {"type": "paypal", "paypal": {"payer_id": "P1", "payer_email": "driver@example.com"}}
+RECEIPT = {
+    "application_preferred_name": "VISA CREDIT",
+    "dedicated_file_name": "A0000000031010",
+    "authorization_response_code": "3030",
+    "account_type": "credit",
+    "terminal_verification_results": None,
+}
+PRESENT = {
+    "amount_authorized": 2900,
+    "brand": "visa",
+    "exp_month": 11,
+    "exp_year": 2034,
+    "generated_card": "pm_made",
+    "incremental_authorization_supported": True,
+    "last4": "4242",
+    "read_method": "contactless_emv",
+    "receipt": RECEIPT,
+}
+
+
+def present(**card):
+    details = {"type": "card_present", "card_present": PRESENT | card}
+    return answers.intent(charge={"payment_method_details": details}, payment_method="pm_read")
+
+
+def at_reader(**fields):
+    metadata = {"evpay_reference": "p1", "evpay_reader": "tmr_1"}
+    waiting = {"status": "requires_payment_method", "latest_charge": None, "metadata": metadata}
+    return answers.intent(**{**waiting, **fields})
+
+
+@pytest.mark.parametrize("wallet", ["apple_pay", "google_pay"])
+def test_slip_names_the_wallet(wallet):
+    """A wallet hands over a card; the slip says both."""
+    slip = read(answers.intent(card={"wallet": {"type": wallet}})).slip
+
+    assert (slip["wallet"], slip["last4"]) == (wallet, "4242")
+
+
+def test_paypal_is_held_like_a_card():
+    """The intent's amounts count, for its charge states no terms; who pays is not kept."""
+    outcome = read(answers.intent(charge={"payment_method_details": PAYPAL}, setup_future_usage="off_session"))
+
+    assert outcome.amount == usd("29.00")
+    assert outcome.slip == {"brand": "paypal"}
+    assert outcome.hold == Hold(expires=timedelta(days=7))
+    assert (outcome.saved_method.kind, outcome.saved_method.brand) == (MethodKind.WALLET, "paypal")
+
+
+def test_card_that_was_read_has_its_own_terms():
+    """Increments as supported, the shorter window, and what a chip receipt must show."""
+    outcome = read(present())
+
+    assert (outcome.hold.increment, outcome.hold.multiple_captures) == (True, False)
+    assert outcome.hold.expires == timedelta(days=4, hours=18)
+    assert outcome.slip == {
+        "brand": "visa",
+        "last4": "4242",
+        "read_method": "contactless_emv",
+        "application_preferred_name": "VISA CREDIT",
+        "dedicated_file_name": "A0000000031010",
+        "authorization_response_code": "3030",
+        "account_type": "credit",
+    }
+
+
+@pytest.mark.parametrize("brand", ["mastercard", "amex", "discover", "of_the_future", None])
+def test_hold_of_another_card_that_was_read_is_short(brand):
+    """Two days, for every brand but one."""
+    assert read(present(brand=brand)).hold.expires == timedelta(days=2)
+
+
+def test_card_that_was_read_is_saved_as_the_card_made_of_it():
+    """What was read cannot be charged again; what Stripe generates from it can."""
+    assert read(present() | {"setup_future_usage": "off_session"}).saved_method.token == "pm_made"
+    assert read(present(generated_card=None) | {"setup_future_usage": "off_session"}).saved_method is None
+
+
+def test_ids_may_come_expanded():
+    """Whoever asked for `customer` gets an object."""
+    answer = answers.intent(setup_future_usage="off_session", customer={"id": "cus_9"}, payment_method={"id": "pm_9"})
+
+    saved = read(answer).saved_method
+
+    assert (saved.customer, saved.token) == ("cus_9", "pm_9")
+
+
+def test_payment_for_a_reader_waits_for_the_card():
+    """It is open, names its reader, and was not refused."""
+    outcome = read(at_reader())
+
+    assert outcome == ActionRequired(
+        action=ConfirmOnDevice(device="tmr_1"), id="pi_1", handle=Handle(id="pi_1", memo={"reader": "tmr_1"})
+    )
+
+
+def test_payment_that_the_reader_refused_is_declined():
+    """The error counts, and not that it could be tried with another card."""
+    error = {"type": "card_error", "code": "card_declined", "decline_code": "insufficient_funds"}
+
+    assert read(at_reader(last_payment_error=error)).reason is Reason.INSUFFICIENT_FUNDS
+
+
+def test_intent_that_is_full_is_asked_to_remember_no_more():
+    """Fifty things at most; what comes after is told by the totals."""
+    full = {f"k{number}": "v" for number in range(50)}
+
+    assert "terms" not in read(answers.intent(metadata=full)).handle.memo
+    assert "terms" in read(answers.intent(metadata={"k": "v"})).handle.memo

@@ -1,0 +1,88 @@
+"""One call of the SDK: its answer as a mapping, its exceptions as what they prove."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+from evpay.providers import Declined, Failed, OperationKind, Outcome, Reason, Unknown
+from evpay_providers.stripe.failures import failure
+from evpay_providers.stripe.mapping import Answer
+
+__all__ = ["Calls"]
+
+T = TypeVar("T")
+_UNREADABLE: Final = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
+MAX_PAGES: Final = 10
+
+
+class Calls:
+    """Send requests of one account. `error` is the SDK's own base of exceptions."""
+
+    def __init__(self, *, error: type[Exception], live: bool) -> None:
+        self._error = error
+        self._live = live
+
+    async def do(
+        self, kind: OperationKind, send: Callable[[], Awaitable[Any]], read: Callable[[Answer], Outcome]
+    ) -> Outcome:
+        """Send one request that has an effect, and read its answer."""
+        answer = await self._send(send, kind=kind)
+        if isinstance(answer, Declined | Failed | Unknown):
+            return answer
+        if answer.get("livemode") is (not self._live):
+            return _other_mode(answer, kind=kind)
+        return self.understood(lambda: read(answer))
+
+    async def read(self, send: Callable[[], Awaitable[Any]], read: Callable[[Answer], T]) -> T | Unknown:
+        """Read without effect; a read that failed taught nothing."""
+        answer = await self._send(send, kind=None)
+        if isinstance(answer, Unknown):
+            return answer
+        if isinstance(answer, Declined | Failed):
+            return Unknown(detail=f"the read itself failed: {answer.reason}")
+        if answer.get("livemode") is (not self._live):
+            return Unknown(detail="the answer is of the other mode (test or live)")
+        return self.understood(lambda: read(answer))
+
+    async def read_all(self, ask: Callable[..., Awaitable[Any]], **wanted: str) -> list[Answer] | Unknown:
+        """Read every page of a list."""
+        found: list[Answer] = []
+        for _ in range(MAX_PAGES):
+            params = {**wanted, "limit": 100} | ({"starting_after": found[-1]["id"]} if found else {})
+            page = await self.read(lambda params=params: ask(params), _same)  # type: ignore[misc]  # bound now, not later
+            if isinstance(page, Unknown):
+                return page
+            found += page["data"]
+            if not page.get("has_more"):
+                return found
+        return Unknown(detail=f"a list of more than {len(found)}")
+
+    def understood(self, read: Callable[[], T]) -> T | Unknown:
+        """Translate an answer; one that is not as documented proves nothing."""
+        try:
+            return read()
+        except _UNREADABLE as error:
+            return Unknown(detail=f"an answer that is not as documented: {type(error).__name__}")
+
+    async def _send(
+        self, send: Callable[[], Awaitable[Any]], *, kind: OperationKind | None
+    ) -> Answer | Declined | Failed | Unknown:
+        try:
+            answer: Answer = (await send()).to_dict()
+        except self._error as error:
+            cause = type(error.__cause__ or error).__name__
+            status: int | None = getattr(error, "http_status", None)
+            return failure(status=status, body=getattr(error, "json_body", None), cause=cause, kind=kind)
+        except _UNREADABLE as error:
+            return Unknown(detail=f"an answer that the SDK could not read: {type(error).__name__}")
+        return answer
+
+
+def _same(answer: Answer) -> Answer:
+    return answer
+
+
+def _other_mode(answer: Answer, *, kind: OperationKind) -> Outcome:
+    """Refuse an answer of the other mode: the first one shows that key and account do not fit together."""
+    if kind is OperationKind.AUTHORIZE:
+        return Failed(reason=Reason.TEST_LIVE_MISMATCH, code="livemode", id=answer.get("id"))
+    return Unknown(detail="the answer is of the other mode (test or live)")
