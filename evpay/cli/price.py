@@ -12,9 +12,9 @@ from rich.table import Table
 
 from evpay.cli.invocation import JsonOption, invocation
 from evpay.errors import InvalidInput
+from evpay.json_text import MAX_BYTES
 from evpay.tariffs.cost import Cost
 from evpay.tariffs.exact import plain_text
-from evpay.tariffs.json_text import MAX_BYTES
 from evpay.tariffs.lines import CostLine
 from evpay.tariffs.ocpi import price_cdr, read_json
 from evpay.tariffs.policy import PricingPolicy

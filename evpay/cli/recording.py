@@ -17,8 +17,8 @@ from typing import Final
 from evpay.cli.recorded_frames import Found, Frame, sessions_in
 from evpay.cli.recorded_values import MAX_READINGS, Recorded, fault, time_of, wh_of
 from evpay.errors import InvalidInput
+from evpay.json_text import read_json
 from evpay.sessions.readings import MeterReading
-from evpay.tariffs.json_text import read_json
 
 __all__ = ["MAX_BYTES", "MAX_LINES", "Recorded", "Recording", "parse_recording", "read_recording"]
 

@@ -39,7 +39,14 @@ from evpay.providers.requests import (
     VoidRequest,
     WebhookRequest,
 )
-from evpay.providers.verify import MAX_BODY_BYTES, fresh, require_secret, verify_hmac
+from evpay.providers.verify import (
+    MAX_BODY_BYTES,
+    fresh,
+    json_object,
+    require_media_type,
+    require_secret,
+    verify_hmac,
+)
 
 __all__ = [
     "MAX_BODY_BYTES",
@@ -86,6 +93,8 @@ __all__ = [
     "call",
     "fresh",
     "in_thread",
+    "json_object",
+    "require_media_type",
     "require_secret",
     "verify_hmac",
     "with_extra",

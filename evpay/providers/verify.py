@@ -5,11 +5,13 @@ import hmac
 import re
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from evpay.errors import ConfigurationError, WebhookRejected
+from evpay.errors import ConfigurationError, InvalidInput, WebhookRejected
+from evpay.json_text import read_json
+from evpay.providers.requests import WebhookRequest
 
-__all__ = ["MAX_BODY_BYTES", "fresh", "require_secret", "verify_hmac"]
+__all__ = ["MAX_BODY_BYTES", "fresh", "json_object", "require_media_type", "require_secret", "verify_hmac"]
 
 MAX_BODY_BYTES: Final = 256 * 1024
 _STAMP: Final = re.compile(r"\d{9,11}\Z", re.ASCII)
@@ -22,6 +24,35 @@ def require_secret(secret: str, *, path: str) -> str:
             "is empty or too short to prove anything. Copy the whole signing secret from the processor.", path=path
         )
     return secret
+
+
+def require_media_type(request: WebhookRequest, media_type: str, *, account: str) -> None:
+    """Refuse a message of another kind, before anything of it is looked at; a message that names none is let through.
+
+    Raises:
+        WebhookRejected: 415.
+    """
+    named = request.headers.get("content-type", media_type).partition(";")[0].strip().lower()
+    if named != media_type:
+        raise WebhookRejected(f"The message is not {media_type}.", account=account, status=415)
+
+
+def json_object(body: bytes, *, account: str) -> dict[str, Any]:
+    """Return the JSON object that a message is: strictly read, numbers with a point as Decimal.
+
+    Duplicate names, NaN and Infinity, endless digits, depth, and what is not UTF-8 are refused, and so is all JSON that
+    is not an object. Call it after the signature is proven, where that lies outside the body.
+
+    Raises:
+        WebhookRejected: 400.
+    """
+    try:
+        value = read_json(body)
+    except InvalidInput:
+        value = None
+    if not isinstance(value, dict):
+        raise WebhookRejected("The message is not a JSON object.", account=account, status=400)
+    return value
 
 
 def fresh(stamp: str, *, received_at: datetime, tolerance: timedelta, account: str) -> None:

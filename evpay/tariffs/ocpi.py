@@ -9,11 +9,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from evpay.errors import InvalidInput
+from evpay.json_text import read_json
 from evpay.money import currency_of
 from evpay.tariffs.choose import choose
 from evpay.tariffs.compile import compile_tariffs
 from evpay.tariffs.cost import Cost
-from evpay.tariffs.json_text import read_json
 from evpay.tariffs.lines import Note
 from evpay.tariffs.model import Tariff
 from evpay.tariffs.ocpi_cdr import Cdr, read_cdr

@@ -9,14 +9,21 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from evpay.errors import InvalidInput, WebhookRejected
+from evpay.errors import WebhookRejected
 from evpay.ids import canonical_json, wire_key
-from evpay.providers import MAX_BODY_BYTES, Observation, WebhookRequest, fresh, verify_hmac
+from evpay.providers import (
+    MAX_BODY_BYTES,
+    Observation,
+    WebhookRequest,
+    fresh,
+    json_object,
+    require_media_type,
+    verify_hmac,
+)
 from evpay_providers.sandbox.settings import SandboxSettings
 
 __all__ = ["SIGNATURE_HEADER", "SandboxWebhook", "message", "observations", "signed"]
@@ -54,6 +61,7 @@ def _prove(request: WebhookRequest, settings: SandboxSettings) -> None:
     account = settings.account
     if len(request.body) > MAX_BODY_BYTES:
         raise WebhookRejected("The message is larger than any of the sandbox's.", account=account, status=413)
+    require_media_type(request, "application/json", account=account)
     parts = [part.partition("=") for part in request.headers.get(SIGNATURE_HEADER, "")[:1000].split(",")]
     stamps = [value for name, _, value in parts if name == "t"]
     signatures = [value for name, _, value in parts if name == "v1"]
@@ -66,29 +74,6 @@ def _prove(request: WebhookRequest, settings: SandboxSettings) -> None:
     fresh(stamps[0], received_at=request.received_at, tolerance=settings.webhook_tolerance, account=account)
 
 
-def _strict_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise InvalidInput("a JSON object names a member twice", code="malformed_json")
-    return found
-
-
-def _no_constant(text: str) -> Any:
-    raise InvalidInput(f"{text} is not JSON", code="malformed_json")
-
-
-def _content(request: WebhookRequest, account: str) -> dict[str, Any]:
-    try:
-        content = json.loads(
-            request.body, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_strict_object
-        )
-    except (ValueError, RecursionError) as error:
-        raise WebhookRejected("The message is not JSON.", account=account, status=400) from error
-    if not isinstance(content, dict):
-        raise WebhookRejected("The message is not a JSON object.", account=account, status=400)
-    return content
-
-
 def observations(request: WebhookRequest, settings: SandboxSettings) -> tuple[Observation, ...]:
     """Prove a message, then say what it tells.
 
@@ -97,7 +82,7 @@ def observations(request: WebhookRequest, settings: SandboxSettings) -> tuple[Ob
     """
     account = settings.account
     _prove(request, settings)
-    content = _content(request, account)
+    content = json_object(request.body, account=account)
     if content.get("account") != account or content.get("live") is not False:
         raise WebhookRejected("The message is for another account or mode.", account=account)
     if content.get("type") != _KNOWN_TYPE:

@@ -3,13 +3,21 @@
 Events come unordered and more than once, so none of them is taken for a fact: each says which payment to ask about.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from evpay.errors import WebhookRejected
-from evpay.providers import MAX_BODY_BYTES, Account, Observation, WebhookRequest, fresh, verify_hmac
+from evpay.providers import (
+    MAX_BODY_BYTES,
+    Account,
+    Observation,
+    WebhookRequest,
+    fresh,
+    json_object,
+    require_media_type,
+    verify_hmac,
+)
 from evpay_providers.stripe.params import REFERENCE
 
 __all__ = ["SUBJECTS", "observations", "verify"]
@@ -76,10 +84,11 @@ def verify(request: WebhookRequest, *, secrets: Sequence[str], account: str, tol
     https://docs.stripe.com/webhooks/signature (checked 2026-11-20)
 
     Raises:
-        WebhookRejected: 413 too big, 400 malformed, 401 not signed by one of the secrets, or too old or too new.
+        WebhookRejected: 413 too big, 415 not JSON, 400 malformed, 401 not signed by one of the secrets, too old or new.
     """
     if len(request.body) > MAX_BODY_BYTES:
         raise WebhookRejected(f"The message is larger than {MAX_BODY_BYTES} bytes.", account=account, status=413)
+    require_media_type(request, "application/json", account=account)
     if not secrets:
         raise WebhookRejected("No webhook secret is set, so nothing can be believed.", account=account)
     stamp, signatures = _signatures(request.headers.get(SIGNATURE, ""), account=account)
@@ -88,23 +97,13 @@ def verify(request: WebhookRequest, *, secrets: Sequence[str], account: str, tol
     fresh(stamp, received_at=request.received_at, tolerance=tolerance, account=account)
 
 
-def _parsed(body: bytes, *, account: str) -> dict[str, Any]:
-    try:
-        event = json.loads(body.decode("utf-8"))
-    except (ValueError, RecursionError):
-        event = None
-    if not isinstance(event, dict):
-        raise WebhookRejected("The message is signed, but is not a JSON object.", account=account, status=400)
-    return event
-
-
 def observations(body: bytes, *, account: Account, connected: str | None) -> tuple[Observation, ...]:
     """Read proven bytes: one empty observation, or none for an event that is not about a payment.
 
     Raises:
         WebhookRejected: 403 for the other mode or another connected account, 400 for what is not an event.
     """
-    event = _parsed(body, account=account.name)
+    event = json_object(body, account=account.name)
     if event.get("object") != "event":
         return ()  # a thin event of the newer API: it names no payment
     if event.get("livemode") is not account.live:

@@ -21,10 +21,10 @@ from evpay.cli.recording import read_recording
 from evpay.cli.stand_ins import stand_in
 from evpay.cli.wording import console
 from evpay.errors import ConfigurationError, InvalidInput
+from evpay.json_text import MAX_BYTES
 from evpay.payments.method import PaymentMethod
 from evpay.providers import Provider
 from evpay.settings import Settings
-from evpay.tariffs.json_text import MAX_BYTES
 from evpay.tariffs.model import Tariff
 from evpay.tariffs.ocpi import read_json
 
