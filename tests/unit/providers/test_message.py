@@ -1,5 +1,6 @@
 """What adapters share to read a message: its kind first, its JSON strictly."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -63,9 +64,5 @@ def test_what_could_mean_two_things_is_refused(body):
 @given(st.binary(max_size=80) | st.text('[]{}:,"0123456789.eE+-truefalsn', max_size=80).map(str.encode))
 def test_nothing_else_is_ever_raised(body):
     """An object, or one refusal."""
-    try:
-        read = json_object(body, account="a")
-    except WebhookRejected as error:
-        assert error.status == 400
-    else:
-        assert isinstance(read, dict)
+    with suppress(WebhookRejected):
+        assert isinstance(json_object(body, account="a"), dict)
