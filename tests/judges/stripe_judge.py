@@ -127,7 +127,7 @@ def _deepest(error: Any) -> Any:
     while error.context:
         other = {inner.schema_path[0] for inner in error.context if inner.path and inner.path[-1] == "object"}
         fitting = [inner for inner in error.context if inner.schema_path[0] not in other] or error.context
-        error = max(fitting, key=lambda inner: len(inner.absolute_path))
+        error = max(fitting, key=lambda inner: (len(inner.absolute_path), inner.validator != "type"))
     return error
 
 
