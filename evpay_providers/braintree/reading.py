@@ -1,0 +1,93 @@
+"""Reads without effect: a payment as a whole, by its id or by our reference, and what of it may be refunded."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from evpay.errors import InvalidInput
+from evpay.providers import Absent, Failed, RefundRequest, Unknown
+from evpay_providers.braintree import mapping
+from evpay_providers.braintree.evidence import Payment
+from evpay_providers.braintree.mapping import Answer
+from evpay_providers.braintree.threads import Desk, Refused
+
+__all__ = ["captured", "checked", "payment"]
+
+# What the SDK lets into a path. https://github.com/braintree/braintree_python (checked 2026-11-20)
+_SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
+MAX_DETAILS: Final = 50  # of a payment's parts and refunds, each of which is read by its id
+
+
+def checked(payment_id: str) -> str:
+    """Return an id that can stand in a path.
+
+    Raises:
+        InvalidInput: for any other; nothing is sent.
+    """
+    if not _SEGMENT.match(payment_id):
+        raise InvalidInput(f"{payment_id!r} is no id of Braintree's: those are letters, digits, - and _.")
+    return payment_id
+
+
+async def payment(
+    desk: Desk, *, reference: str, payment_id: str | None, refunds: bool = True
+) -> Payment | Absent | Unknown:
+    """Read a payment by its id, else by our reference, with its parts and, if wanted, the refunds of all."""
+    whole = await (_found(desk, payment_id) if payment_id else _by_reference(desk, reference))
+    if isinstance(whole, Absent | Unknown):
+        return whole
+    parts = await _each(desk, mapping.children_of(whole))
+    if isinstance(parts, Unknown):
+        return parts
+    ids = [one for holder in (whole, *parts) for one in holder.get("refund_ids") or []] if refunds else []
+    given_back = await _each(desk, ids)
+    if isinstance(given_back, Unknown):
+        return given_back
+    return Payment(transaction=whole, parts=parts, refunds=given_back)
+
+
+async def captured(desk: Desk, request: RefundRequest) -> Answer | Unknown:
+    """Read what is to be refunded: the capture that is named, else the payment, else a part that is large enough."""
+    named = await _found(desk, request.capture_id or request.handle.id)
+    if isinstance(named, Unknown) or not mapping.children_of(named):
+        return named
+    parts = await _each(desk, mapping.children_of(named))
+    if isinstance(parts, Unknown):
+        return parts
+    try:
+        enough = [one for one in parts if mapping.amount_of(one) >= request.amount]
+    except (ArithmeticError, KeyError, TypeError, ValueError):
+        return Unknown(detail="a part that does not say its amount")
+    return enough[0] if enough else parts[0]
+
+
+async def _found(desk: Desk, payment_id: str) -> Answer | Unknown:
+    safe = checked(payment_id)
+    found = await desk.ask(lambda gateway: gateway.transaction.find(safe))
+    if isinstance(found, Failed | Refused):
+        # Another account or environment would say the same of an id that is not there.
+        return Unknown(detail=f"the read itself failed: {found.reason if isinstance(found, Failed) else 422}")
+    return found
+
+
+async def _each(desk: Desk, ids: Sequence[str]) -> list[Answer] | Unknown:
+    if len(ids) > MAX_DETAILS:
+        return Unknown(detail=f"{len(ids)} parts and refunds")
+    found: list[Answer] = []
+    for one in ids:
+        answer = await _found(desk, one)
+        if isinstance(answer, Unknown):
+            return answer
+        found.append(answer)
+    return found
+
+
+async def _by_reference(desk: Desk, reference: str) -> Answer | Absent | Unknown:
+    """Find the payment's own transaction; refunds and parts may carry its order id too."""
+    found = await desk.of_order(checked(reference))
+    if isinstance(found, Unknown):
+        return found
+    own = [one for one in found if one.get("type") == "sale" and not one.get("authorized_transaction_id")]
+    if len(own) > 1:
+        return Unknown(detail=f"{len(own)} payments carry the reference")
+    return own[0] if own else Absent()

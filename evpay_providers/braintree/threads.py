@@ -1,0 +1,159 @@
+"""The blocking SDK on a bounded number of worker threads, each call with one deadline and an honest answer."""
+
+import asyncio
+import threading
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from importlib import import_module
+from itertools import islice
+from types import ModuleType
+from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
+
+import anyio
+
+from evpay.errors import ConfigurationError, EvpayError, InvalidInput
+from evpay.providers import Failed, Reason, Unknown, in_thread
+from evpay_providers.braintree.failures import breakdown
+from evpay_providers.braintree.settings import BraintreeSettings
+
+__all__ = ["Desk", "Exchange", "Refused"]
+
+T = TypeVar("T")
+Answer = Mapping[str, Any]
+Exchange = Callable[[str, str, Mapping[str, Any], Any], tuple[int, str]]
+"""Verb, address, headers and body of a request; status and text of its answer."""
+
+MAX_FOUND: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """A 422: the codes of its validation errors, and the transaction that was declined, empty where there is none."""
+
+    codes: Sequence[str]
+    transaction: Answer
+
+
+def _sdk() -> tuple[Any, ModuleType]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # the SDK warns of its own classes while it is imported
+            return import_module("braintree"), import_module("evpay_providers.braintree.transport")
+    except ImportError as error:
+        raise ConfigurationError(
+            f"The Braintree SDK cannot be imported ({error.name}). Install it with: pip install 'evpay[braintree]'.",
+            path="providers.braintree",
+        ) from error
+
+
+class Desk:
+    """One gateway object of the SDK, and the threads that work at it."""
+
+    def __init__(self, settings: BraintreeSettings, *, exchange: Exchange | None) -> None:
+        self._braintree, self._transport = _sdk()
+        self._gateway, self._line = self._transport.gateway_of(settings, exchange=exchange)
+        self._deadline_s = settings.deadline.total_seconds()
+        self._threads = settings.threads
+        self._limiters: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter] = WeakKeyDictionary()
+
+    async def ask(self, send: Callable[[Any], Any]) -> Answer | Refused | Failed | Unknown:
+        """Send one request and read what the SDK made of its answer."""
+        return await self._run(lambda: self._answer(send(self._gateway)))
+
+    async def of_order(self, order_id: str) -> list[Answer] | Unknown:
+        """Find the transactions with an order id."""
+        return await self._search(lambda search: [search.order_id == order_id])
+
+    async def transactions(self, ids: Sequence[str]) -> list[Answer] | Unknown:
+        """Find the transactions with these ids, 50 at most."""
+        return await self._search(lambda search: [search.ids.in_list(list(ids))], most=50)
+
+    async def settled(self, begins: datetime, ends: datetime | None) -> list[str] | Unknown:
+        """Return the ids of what was settled in a span of time."""
+
+        def search() -> list[str]:
+            at = self._braintree.TransactionSearch.settled_at
+            found = self._gateway.transaction.search(at >= begins if ends is None else at.between(begins, ends))
+            return [str(one) for one in found.ids]
+
+        return _taught(await self._run(search))
+
+    async def token(self, params: Mapping[str, str]) -> str | Failed | Unknown:
+        """Ask for a client token."""
+        return await self._run(lambda: str(self._gateway.client_token.generate(dict(params))))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._gateway.close()
+
+    async def _search(self, query: Callable[[Any], list[Any]], *, most: int = MAX_FOUND) -> list[Answer] | Unknown:
+        def search() -> list[Answer]:
+            found = self._gateway.transaction.search(query(self._braintree.TransactionSearch))
+            return [self._transport.plain(one) for one in islice(found.items, most)]
+
+        told = _taught(await self._run(search))
+        if isinstance(told, Unknown):
+            return told
+        odd = [one for one in map(_as_answer, told) if isinstance(one, Unknown)]
+        return odd[0] if odd else told
+
+    def _answer(self, result: Any) -> Answer | Refused | Unknown:
+        plain = self._transport.plain
+        if isinstance(result, self._braintree.Transaction):
+            return _as_answer(plain(result))
+        if result is None:
+            return Unknown(detail="an answer without a transaction")
+        if result.is_success:
+            return _as_answer(plain(result.transaction))
+        codes = [str(error.code) for error in result.errors.deep_errors]
+        return Refused(codes=codes, transaction={} if result.transaction is None else plain(result.transaction))
+
+    def _limiter(self) -> anyio.CapacityLimiter:
+        loop = asyncio.get_running_loop()
+        limiter = self._limiters.get(loop)
+        if limiter is None:
+            limiter = self._limiters[loop] = anyio.CapacityLimiter(self._threads)
+        return limiter
+
+    async def _run(self, work: Callable[[], T]) -> T | Failed | Unknown:
+        """Run one call on a thread. Once given up, a call that has not begun never begins."""
+        taken = threading.Lock()
+
+        def begin() -> T | Failed | Unknown:
+            if not taken.acquire(blocking=False):
+                return Unknown(detail="given up")
+            return self._on_thread(work)
+
+        try:
+            with anyio.move_on_after(self._deadline_s):
+                return await in_thread(begin, limiter=self._limiter())
+            if taken.acquire(blocking=False):
+                return Failed(reason=Reason.NOT_SENT, code="NoThread")
+            return Unknown(detail="no answer within the deadline")
+        finally:
+            taken.acquire(blocking=False)
+
+    def _on_thread(self, work: Callable[[], T]) -> T | Failed | Unknown:
+        self._line.forget()
+        try:
+            return work()
+        except EvpayError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the SDK's exceptions have no root, nor have those of its parser
+            if not self._line.has_sent:
+                cause = error.args[0] if isinstance(error, KeyError) and error.args else type(error).__name__
+                raise InvalidInput(f"The SDK sends no such request: {cause}. See to extra.", path="extra") from None
+            return breakdown(error)
+
+
+def _as_answer(fields: Any) -> Answer | Unknown:
+    known = isinstance(fields, dict) and isinstance(fields.get("id"), str) and isinstance(fields.get("status"), str)
+    return fields if known else Unknown(detail="an answer without id or status")
+
+
+def _taught(found: T | Failed | Unknown) -> T | Unknown:
+    """Say what a read taught: one that failed taught nothing."""
+    return Unknown(detail=f"the read itself failed: {found.reason}") if isinstance(found, Failed) else found
