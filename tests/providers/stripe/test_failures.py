@@ -1,6 +1,10 @@
 """What an error proves: declined, failed, not sent, or nothing at all."""
 
+import inspect
+from typing import Any, get_args
+
 import pytest
+import stripe
 
 from evpay.providers import Declined, Failed, OperationKind, Reason, Unknown
 from evpay_providers.stripe.failures import DECLINE_REASONS, ECHOES, ERROR_REASONS, decline, failure
@@ -96,6 +100,34 @@ def test_advice_is_kept_with_the_payment():
 def test_error_code_has_its_reason(code, reason):
     """Each listed refusal surely did nothing."""
     assert answer(400, code=code) == Failed(reason=reason, code=code)
+
+
+def listed(owner: Any) -> set[str]:
+    """The words that the SDK lists for a field."""
+
+    def words(hint: Any) -> set[str]:
+        found = [{arg} if isinstance(arg, str) else words(arg) for arg in get_args(hint)]
+        return set().union(*found)
+
+    return words(inspect.get_annotations(owner)["code"])
+
+
+CODES = listed(stripe.PaymentIntent.LastPaymentError)
+
+
+def test_no_table_has_a_code_that_is_not_stripes():
+    """A slip of the pen would never match; the SDK's own list has every code but those that came later."""
+    assert set(ERROR_REASONS) - CODES == {"payment_method_types_no_longer_supported"}
+    assert CODES >= ECHOES
+
+
+@pytest.mark.parametrize("code", sorted(CODES))
+@pytest.mark.parametrize("status", [400, 402])
+def test_every_documented_code_is_understood(code, status):
+    """One reason each, or OTHER, and the code kept; what may be an echo is unknown."""
+    outcome = answer(status, code=code)
+
+    assert isinstance(outcome, Unknown) if code in ECHOES else outcome.code == code
 
 
 @pytest.mark.parametrize("code", sorted(ECHOES))
