@@ -108,6 +108,13 @@ def laws(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Feed every webhook parser with a million almost-messages: `nox -s fuzz -- --inputs N [NAME ...]`."""
+    prepare(session, "test")
+    session.run("python", "tests/fuzz/run.py", *(session.posargs or ("--inputs", "1000000")))
+
+
+@nox.session
 def cases(session: nox.Session) -> None:
     """Price a folder of OCPI cases: `nox -s cases -- --cases PATH`."""
     prepare(session, "test")

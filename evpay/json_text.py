@@ -1,6 +1,7 @@
 """Read JSON that somebody else wrote: every digit kept, and nothing that could mean two things.
 
-RFC 8259 leaves duplicate names and large numbers open; here they are refused, as are NaN, Infinity and bombs.
+RFC 8259 leaves duplicate names, large numbers and halves of characters open; here they are refused, as are NaN,
+Infinity and bombs.
 """
 
 import json
@@ -15,6 +16,7 @@ __all__ = ["MAX_BYTES", "MAX_DEPTH", "read_json"]
 MAX_BYTES: Final = 8 * 1024 * 1024
 MAX_DEPTH: Final = 32
 _MAX_NUMBER: Final = 60
+_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
 _HUGE_EXPONENT: Final = re.compile(r"[eE][+-]?0*\d{3,}\Z", re.ASCII)
 
 
@@ -47,7 +49,17 @@ def read_json(text: str | bytes) -> Any:
     except RecursionError as error:
         raise _too_deep() from error
     _require_shallow(value)
+    if _SURROGATE.search(decoded):
+        _require_whole_characters(value)
     return value
+
+
+def _require_whole_characters(value: Any) -> None:
+    """Refuse half a character: nothing could store it or send it on."""
+    try:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInput("The JSON text escapes half a character.", code="json_malformed") from error
 
 
 def _too_deep() -> InvalidInput:

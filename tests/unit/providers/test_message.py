@@ -32,6 +32,11 @@ def test_a_message_of_another_kind_is_not(kind):
     assert (caught.value.status, caught.value.account) == (415, "a")
 
 
+def test_a_whole_character_may_be_escaped():
+    """Two halves make one."""
+    assert json_object(b'{"a": "\\ud83d\\udd0c"}', account="a") == {"a": "\N{ELECTRIC PLUG}"}
+
+
 def test_an_object_keeps_every_digit():
     """No number becomes a float."""
     assert json_object(b'{"n": 0.10, "i": 7}', account="a") == {"n": Decimal("0.10"), "i": 7}
@@ -50,6 +55,8 @@ def test_an_object_keeps_every_digit():
         pytest.param(b"[" * 200_000, id="a bomb"),
         pytest.param(b'{"a": "\xff"}', id="not UTF-8"),
         pytest.param(b'{"a": 1', id="cut off"),
+        pytest.param(b'{"a": "\\ud800"}', id="half a character"),
+        pytest.param(b'{"\\uDFFFa": 1}', id="half a name"),
     ],
 )
 def test_what_could_mean_two_things_is_refused(body):
