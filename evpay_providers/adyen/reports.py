@@ -1,0 +1,100 @@
+"""Settlement lines from Adyen's settlement details reports: one CSV file for each batch that is paid out."""
+
+import csv
+import io
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from evpay.money import Money
+from evpay.providers import Failed, OperationKind, SettlementLine, SettlementPage, SettlementsRequest, Unknown
+from evpay_providers.adyen.mapping import split_void_reference
+from evpay_providers.adyen.settings import AdyenSettings
+
+if TYPE_CHECKING:
+    from evpay_providers.adyen.calls import AdyenCalls
+
+__all__ = ["fetch", "page"]
+
+# https://docs.adyen.com/reporting/settlement-detail-report and .../automatically-get-reports (checked 2026-11-20)
+HOSTS: Final = {True: "https://ca-live.adyen.com", False: "https://ca-test.adyen.com"}
+_MAX_REPORT_BYTES: Final = 256 * 1024 * 1024
+_CURSOR: Final = re.compile(r"[1-9]\d{0,8}\Z", re.ASCII)
+
+# What a line's type is to us. Not listed: a fee, a payout, a correction.
+# https://docs.adyen.com/reporting/settlement-reconciliation/transaction-level/settlement-details-report
+# (checked 2026-11-20)
+LINE_KINDS: Final[Mapping[str, OperationKind]] = {
+    "Settled": OperationKind.CAPTURE,
+    "SettledReversed": OperationKind.CAPTURE,
+    "Refunded": OperationKind.REFUND,
+    "RefundedReversed": OperationKind.REFUND,
+    "Chargeback": OperationKind.CHARGEBACK,
+    "ChargebackReversed": OperationKind.CHARGEBACK,
+    "SecondChargeback": OperationKind.CHARGEBACK,
+}
+_FEES: Final = ("Commission (NC)", "Markup (NC)", "Scheme Fees (NC)", "Interchange (NC)")
+
+
+def _batch(request: SettlementsRequest, settings: AdyenSettings) -> int:
+    given = request.cursor or ""
+    return int(given) if _CURSOR.match(given) else settings.first_settlement_batch
+
+
+def fetch(request: SettlementsRequest, *, calls: "AdyenCalls", settings: AdyenSettings) -> str | Unknown | None:
+    """Download the report of the next batch, on this thread; None if there is none yet."""
+    assert settings.report_key is not None
+    folder = f"{settings.base_url or HOSTS[settings.live]}/reports/download/MerchantAccount/{settings.merchant_account}"
+    url = f"{folder}/settlement_detail_report_batch_{_batch(request, settings)}.csv"
+    found = calls.exchange("GET", url, key=settings.report_key.get_secret_value(), max_bytes=_MAX_REPORT_BYTES)
+    if isinstance(found, Failed | Unknown):
+        return Unknown(detail="the report could not be read")
+    text, status = found
+    if status == 404:
+        return None
+    return text if status == 200 else Unknown(detail=f"HTTP {status} instead of a report")
+
+
+def page(request: SettlementsRequest, text: str | None, settings: AdyenSettings) -> SettlementPage:
+    """Read a report; the next page is the next batch. Lines that settled before `since` are left out."""
+    batch = _batch(request, settings)
+    if text is None:
+        return SettlementPage(cursor=request.cursor)
+    rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), strict=True)
+    lines = [_line(row, batch=batch, number=number) for number, row in enumerate(rows, start=1)]
+    kept = tuple(line for line in lines if line.settled_on >= request.since)
+    return SettlementPage(lines=kept, cursor=str(batch + 1))
+
+
+def _line(row: Mapping[str, str], *, batch: int, number: int) -> SettlementLine:
+    """Read one line: gross in the currency of the payment, fee and net in that of the settlement."""
+    net_currency = row["Net Currency"]
+    gross_currency = row["Gross Currency"] or net_currency
+    net = _difference(row, credit="Net Credit (NC)", debit="Net Debit (NC)")
+    fee = sum((_decimal(row.get(name)) for name in _FEES), Decimal(0))
+    is_charged = bool(row["Gross Currency"])
+    gross = _difference(row, credit="Gross Credit (GC)", debit="Gross Debit (GC)") if is_charged else net + fee
+    reference = row.get("Modification Merchant Reference") or ""
+    of_void = split_void_reference(reference, currency=gross_currency)
+    return SettlementLine(
+        id=f"{batch}:{number}",
+        kind=LINE_KINDS.get(row["Type"]),
+        gross=Money(gross, gross_currency),
+        fee=Money(fee, net_currency),
+        net=Money(net, net_currency),
+        settled_on=date.fromisoformat((row.get("Booking Date") or row["Creation Date"])[:10]),
+        payment_id=row["Psp Reference"] or None,
+        effect_id=row["Modification Reference"] or None,
+        reference=of_void[0] if of_void else reference or None,
+        payout=str(batch),
+    )
+
+
+def _decimal(text: str | None) -> Decimal:
+    return Decimal(text) if text else Decimal(0)
+
+
+def _difference(row: Mapping[str, str], *, credit: str, debit: str) -> Decimal:
+    return _decimal(row[credit]) - _decimal(row[debit])
