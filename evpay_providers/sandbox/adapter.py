@@ -48,23 +48,32 @@ __all__ = ["SandboxProvider"]
 
 T = TypeVar("T")
 
-_RESENDABLE: Final = tuple(kind for kind in OperationKind if kind is not OperationKind.CHARGEBACK)
+_ALWAYS_RESENDABLE: Final = (
+    OperationKind.AUTHORIZE,
+    OperationKind.COMPLETE,
+    OperationKind.CAPTURE,
+    OperationKind.VOID,
+)
 _REFUNDS: Final = frozenset({Funding.HOLD, Funding.DEPOSIT, Funding.ACCOUNT})
 
 
 def _capabilities(settings: SandboxSettings) -> Capabilities:
     may_grow = settings.funding not in CONFIRMED_ONLY
     window = settings.resend_for
+    increment = settings.increment and may_grow
+    refund = settings.refund and settings.funding in _REFUNDS
+    optional = {OperationKind.INCREMENT: increment, OperationKind.REFUND: refund}
+    resendable = (*_ALWAYS_RESENDABLE, *(kind for kind, is_able in optional.items() if is_able))
     return Capabilities(
         funding=settings.funding,
         amounts=settings.amounts,
-        increment=settings.increment and may_grow,
+        increment=increment,
         releases_remainder=settings.releases_remainder and may_grow,
-        refund=settings.refund and settings.funding in _REFUNDS,
+        refund=refund,
         off_session=settings.off_session,
         look_up=settings.look_up,
         absence_proven_after=settings.absence_proven_after if settings.look_up else None,
-        resend_for=dict.fromkeys(_RESENDABLE, window) if window else {},
+        resend_for=dict.fromkeys(resendable, window) if window else {},
         settlements=True,
     )
 

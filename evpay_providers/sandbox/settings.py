@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 from pydantic import Field, SecretStr, field_validator
 
+from evpay.errors import ConfigurationError
 from evpay.model import FrozenModel
 from evpay.payments.account import AmountRule, Funding
 from evpay.providers import require_secret
@@ -50,6 +52,13 @@ class SandboxSettings(FrozenModel):
     def _long_enough(cls, value: SecretStr) -> SecretStr:
         require_secret(value.get_secret_value(), path="webhook_secret")
         return value
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled, because a pickle would carry the signing secret in the clear."""
+        raise ConfigurationError(
+            "Settings with secrets are not pickled. Make them again where they are needed.",
+            path=f"providers.{self.account}",
+        )
 
     @property
     def is_inline(self) -> bool:

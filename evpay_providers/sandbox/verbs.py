@@ -121,6 +121,8 @@ def _authorize_refusal(desk: Desk, request: AuthorizeRequest, asked: int) -> Dec
         return Failed(reason=Reason.CURRENCY_NOT_SUPPORTED, code="currency_not_supported")
     if asked < (1 if rule is None else rule.minimum_minor):
         return Failed(reason=Reason.AMOUNT_TOO_SMALL, code="amount_too_small")
+    if rule is not None and asked % rule.step_minor:
+        return _invalid("off_step")
     if request.off_session and needs_driver:
         return Declined(reason=Reason.AUTHENTICATION_REQUIRED, code="driver_needed")
     return None
