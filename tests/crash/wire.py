@@ -40,9 +40,11 @@ class WatchedTransport(LoopTransport):
         label = next((label for label in (_ARRIVED, _DONE) if method == "post" and self._labels.expects(label)), None)
         if label is None:
             return await super().request_async(method, url, headers, post_data)
-        before = await self._ask("/_books")
+        before = await self._ask("/_emulator/books")
         kind = "latency" if label == _ARRIVED else "latency_after"
-        await self._ask("/_fault", {"kind": kind, "seconds": 0.3 if label == _ARRIVED else _LONG_S, "method": "POST"})
+        await self._ask(
+            "/_emulator/fault", {"kind": kind, "seconds": 0.3 if label == _ARRIVED else _LONG_S, "method": "POST"}
+        )
         exchange = asyncio.ensure_future(super().request_async(method, url, headers, post_data))
         key = headers["Idempotency-Key"]
         await self._until(lambda now: _has_arrived(now, key) if label == _ARRIVED else now != before, label)
@@ -50,7 +52,7 @@ class WatchedTransport(LoopTransport):
         return await exchange
 
     async def _until(self, is_so: Callable[[Any], bool], label: str) -> None:
-        path = "/_journal" if label == _ARRIVED else "/_books"
+        path = "/_emulator/journal" if label == _ARRIVED else "/_emulator/books"
         while not is_so(await self._ask(path)):  # noqa: ASYNC110 - the server is another process
             await asyncio.sleep(0.002)
 
@@ -59,7 +61,10 @@ class WatchedTransport(LoopTransport):
 
     def _exchanged(self, path: str, body: dict[str, Any] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with _DIRECT.open(urllib.request.Request(self._server + path, data=data), timeout=_LONG_S) as answer:
+        with _DIRECT.open(
+            urllib.request.Request(self._server + path, data=data, headers={"Content-Type": "application/json"}),
+            timeout=_LONG_S,
+        ) as answer:
             return json.loads(answer.read())
 
 

@@ -18,12 +18,12 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
+
+from evpay_contrib_emulators import running
 
 __all__ = ["RunningServer", "running_localstripe", "running_stripe_server"]
 
-_STRIPE_SERVER: Final = Path(__file__).with_name("stripe_server.py")
 _DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 # GPL-3.0: runs here and only here, in the child. Its start() would bind every interface, and every write would pickle
@@ -56,40 +56,44 @@ class RunningServer:
             return json.loads(response.read() or b"null")
 
     def fault(self, kind: str, **options: Any) -> None:
-        """Break the next request; see the server's docstring for kinds and options."""
-        self.call("POST", "/_fault", {"kind": kind, **options})
+        """Break the next request; the emulators' `faults.py` has kinds and options."""
+        self.call("POST", "/_emulator/fault", {"kind": kind, **options})
 
     def heal(self) -> None:
         """Remove all faults."""
-        self.call("DELETE", "/_fault")
+        self.call("DELETE", "/_emulator/fault")
 
     def journal(self) -> list[dict[str, Any]]:
         """Return the requests as they arrived."""
-        entries: list[dict[str, Any]] = self.call("GET", "/_journal")
+        entries: list[dict[str, Any]] = self.call("GET", "/_emulator/journal")
         return entries
 
     def books(self) -> dict[str, Any]:
         """Return what the server holds."""
-        books: dict[str, Any] = self.call("GET", "/_books")
+        books: dict[str, Any] = self.call("GET", "/_emulator/books")
         return books
 
     def configure(self, **options: Any) -> None:
-        """Set `search_lag`, `redirects`, `livemode`."""
-        self.call("POST", "/_config", options)
+        """Set `search_lag`, `redirects`, `livemode` and the like."""
+        self.call("POST", "/_emulator/config", options)
 
     def advance(self, seconds: int) -> None:
         """Move the server's clock."""
-        self.call("POST", "/_clock", {"advance": seconds})
+        self.call("POST", "/_emulator/clock", {"advance": seconds})
+
+    def act(self, verb: str, **arguments: Any) -> dict[str, Any]:
+        """Do what happens outside the API."""
+        answer: dict[str, Any] = self.call("POST", f"/_emulator/act/{verb}", arguments)
+        return answer
 
     def authenticate(self, payment_id: str, *, success: bool = True) -> None:
         """Answer the 3-D Secure challenge in the driver's place."""
-        self.call("POST", "/_authenticate", {"id": payment_id, "success": success})
+        self.act("authenticate", id=payment_id, success=success)
 
     def clear(self) -> None:
         """Forget payments, keys, requests, faults and settings."""
-        for path in ("/_fault", "/_books", "/_journal"):
-            self.call("DELETE", path)
-        self.configure(search_lag=0.0, redirects=False, livemode=False)
+        for path in ("fault", "books", "journal"):
+            self.call("DELETE", f"/_emulator/{path}")
 
 
 def _answers(port: int) -> bool:
@@ -124,10 +128,9 @@ def _running(command: list[str], *, cwd: str | None = None, wait_s: float = 20) 
 
 @contextmanager
 def running_stripe_server(*, port: int = 0, search_lag: float = 0.0) -> Iterator[RunningServer]:
-    """Run the Stripe-like test server; it answers when this yields and is killed at the end."""
-    command = [sys.executable, str(_STRIPE_SERVER), "--port", str(port), "--search-lag", str(search_lag)]
-    with _running(command) as server:
-        yield server
+    """Run the Stripe emulator; it answers when this yields and is killed at the end."""
+    with running("stripe", port=port, search_lag=search_lag) as emulator:
+        yield RunningServer(url=emulator.url, pid=emulator.pid)
 
 
 @contextmanager

@@ -416,7 +416,7 @@ async def test_pending_refund_is_told_later(server, provide):
     await provider.capture(orders.taking(hold.handle, "5.00"))
     waiting = await provider.refund(orders.giving_back(hold.handle, "5.00"))
     before = await provider.look_up(orders.question(hold.handle))
-    server.call("POST", "/_refund", {"id": waiting.id, "status": "failed", "failure_reason": "lost_or_stolen_card"})
+    server.act("refund", id=waiting.id, status="failed", failure_reason="lost_or_stolen_card")
 
     after = await provider.look_up(orders.question(hold.handle))
 

@@ -1,4 +1,4 @@
-"""The Stripe-like test server keeps the rules that tests of the engine rest on."""
+"""The Stripe emulator keeps the rules that tests of the engine rest on, and Stripe's own."""
 
 import json
 import threading
@@ -40,10 +40,10 @@ def post(server, path, params, *, key=None, token="sk_test_x"):
     request = urllib.request.Request(server.url + path, data=urlencode(params).encode(), headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
-            return response.status, json.loads(response.read()), dict(response.headers)
+            return response.status, json.loads(response.read()), response.headers
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, json.loads(error.read()), dict(error.headers)
+            return error.code, json.loads(error.read()), error.headers
 
 
 def hold(server, **changes):
