@@ -16,7 +16,9 @@ import nox
 
 HERE = Path(__file__).parent
 PYPROJECT = nox.project.load_toml(HERE / "pyproject.toml")
+CONTRIB = [path.parent for path in sorted(HERE.glob("contrib/*/pyproject.toml"))]
 TOOLS = ("coverage", "evpay", "importlinter", "mypy", "pyright", "pytest", "sphinx", "stripe")
+TOOLS += ("evpay_contrib_emulators",)  # in this repository, and not to be found by plain pip
 
 nox.options.sessions = ["lint", "types", "tests", "docs"]
 nox.options.error_on_external_run = False
@@ -30,7 +32,8 @@ if HAS_EVERYTHING:  # the tools beside this interpreter, also where nobody has a
 def prepare(session: nox.Session, group: str) -> None:
     """Install the dependency group, unless the session runs in an environment that has it."""
     if session.virtualenv.venv_backend != "none":
-        session.install("-e", ".", *nox.project.dependency_groups(PYPROJECT, group))
+        contrib = [] if group == "lint" else [part for path in CONTRIB for part in ("-e", str(path))]
+        session.install("-e", ".", *contrib, *nox.project.dependency_groups(PYPROJECT, group))
 
 
 @nox.session
