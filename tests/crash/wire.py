@@ -42,9 +42,8 @@ class WatchedTransport(LoopTransport):
             return await super().request_async(method, url, headers, post_data)
         before = await self._ask("/_emulator/books")
         kind = "latency" if label == _ARRIVED else "latency_after"
-        await self._ask(
-            "/_emulator/fault", {"kind": kind, "seconds": 0.3 if label == _ARRIVED else _LONG_S, "method": "POST"}
-        )
+        seconds = 0.3 if label == _ARRIVED else _LONG_S
+        await self._ask("/_emulator/fault", {"kind": kind, "seconds": seconds, "method": "POST"})
         exchange = asyncio.ensure_future(super().request_async(method, url, headers, post_data))
         key = headers["Idempotency-Key"]
         await self._until(lambda now: _has_arrived(now, key) if label == _ARRIVED else now != before, label)
@@ -61,10 +60,7 @@ class WatchedTransport(LoopTransport):
 
     def _exchanged(self, path: str, body: dict[str, Any] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        with _DIRECT.open(
-            urllib.request.Request(self._server + path, data=data, headers={"Content-Type": "application/json"}),
-            timeout=_LONG_S,
-        ) as answer:
+        with _DIRECT.open(urllib.request.Request(self._server + path, data=data), timeout=_LONG_S) as answer:
             return json.loads(answer.read())
 
 
