@@ -333,6 +333,8 @@ REFUND_STATUSES: Final[Mapping[str, Callable[[Answer], Outcome]]] = {
 
 
 def refund_outcome(refund: Answer) -> Outcome:
-    """Say what became of a refund; a status that is not known is `Unknown`."""
+    """Say what became of a refund; a status that is not known is `Unknown`, as is what is no refund at all."""
+    if refund.get("type") != "credit":
+        return Unknown(detail=f"a transaction of type {refund.get('type')!r}, where a refund was asked")
     read = REFUND_STATUSES.get(refund["status"])
     return Unknown(detail=f"a refund in status {refund['status']!r}") if read is None else read(refund)
