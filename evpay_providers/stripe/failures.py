@@ -245,6 +245,9 @@ def failure(*, status: int | None, body: object, cause: str, kind: OperationKind
         return Unknown(detail=f"HTTP {status}, {code or error.get('type') or 'no error that can be read'}")
     if status == 402:
         return decline(error, payment_id=_payment_id(error))
+    if status == 429 and code is not None and code not in ERROR_REASONS:
+        # Not every 429 is about how often we ask: a lock that was not released in time is one too.
+        return Unknown(detail=f"HTTP {status}, {code}")
     if status in STATUS_REASONS:
         return Failed(reason=ERROR_REASONS.get(str(code), STATUS_REASONS[status]), code=code and str(code))
     if status in _REFUSALS:

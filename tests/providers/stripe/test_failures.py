@@ -174,6 +174,17 @@ def test_status_decides_where_no_code_does(status, reason):
     assert answer(status, param="") == Failed(reason=reason)
 
 
+@pytest.mark.parametrize("code", ["rate_limit", "payment_intent_rate_limit_exceeded"])
+def test_too_many_requests_did_nothing(code):
+    """Stripe counts before it acts."""
+    assert answer(429, code=code) == Failed(reason=Reason.RATE_LIMITED, code=code)
+
+
+def test_limit_of_another_kind_is_unknown():
+    """A 429 with a new code may be about a lock, and so about our own first attempt."""
+    assert isinstance(answer(429, code="of_the_future"), Unknown)
+
+
 def test_expired_key_is_told_by_its_code():
     """The code is kept beside the reason."""
     assert answer(401, code="api_key_expired") == Failed(reason=Reason.INVALID_CREDENTIALS, code="api_key_expired")
@@ -209,3 +220,38 @@ def test_failure_to_connect_is_not_sent(cause):
 def test_every_other_break_is_unknown(cause):
     """After the first byte anything may have happened."""
     assert isinstance(failure(status=None, body=None, cause=cause, kind=OperationKind.CAPTURE), Unknown)
+
+
+# --- as real exchanges had it, cut to what is read
+
+
+def test_recorded_decline():
+    """Its advice is to try again later, which is for others to decide."""
+    error = {
+        "type": "card_error",
+        "advice_code": "try_again_later",
+        "code": "card_declined",
+        "decline_code": "generic_decline",
+        "network_decline_code": "01",
+        "message": "Your card was declined.",
+        "doc_url": "https://stripe.com/docs/error-codes/card-declined",
+    }
+
+    assert answer(402, **error) == Declined(reason=Reason.DO_NOT_HONOR, code="generic_decline")
+
+
+def test_recorded_amount_of_zero():
+    """A value that is no amount is our own mistake."""
+    outcome = answer(400, kind=OperationKind.AUTHORIZE, code="parameter_invalid_integer", param="amount")
+
+    assert outcome == Failed(reason=Reason.INVALID_REQUEST, code="parameter_invalid_integer")
+
+
+def test_recorded_trouble_of_stripes_own():
+    """A 5xx that says sorry."""
+    assert isinstance(answer(500, type="api_error", message="Sorry about that!"), Unknown)
+
+
+def test_recorded_cancellation_in_the_wrong_state():
+    """It may have been cancelled by our own first attempt."""
+    assert isinstance(answer(400, kind=OperationKind.VOID, code="payment_intent_unexpected_state"), Unknown)

@@ -312,7 +312,13 @@ async def test_dispute_is_a_chargeback_until_it_is_won(emulator, provider):
     lost = await look(provider, handle)
     emulator.act("close_dispute", id=dispute, outcome="won")
     won = await look(provider, handle)
+    page = await provider.settlements(SettlementsRequest(since=date(2026, 1, 1)))
 
+    lines = [line for line in page.lines if line.kind is OperationKind.CHARGEBACK]
+    assert [(line.payment_id, line.effect_id, line.gross) for line in lines] == [
+        (handle.id, dispute, eur("20.00")),
+        (handle.id, dispute, eur("-20.00")),
+    ]
     assert [(report.kind, report.outcome.id) for report in (lost.reports[-1], won.reports[-1])] == [
         (OperationKind.CHARGEBACK, dispute),
         (OperationKind.CHARGEBACK, dispute),
