@@ -118,6 +118,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def judges(session: nox.Session) -> None:
+    """Let judges that nobody here wrote look at the wire: `nox -s judges -- --specs PATH`; needs Go, Node and npm."""
+    prepare(session, "test")
+    session.run("python", "tests/judges/run.py", "--tools", str(HERE / ".nox" / "judges-tools"), *session.posargs)
+
+
+@nox.session
 def cases(session: nox.Session) -> None:
     """Price a folder of OCPI cases: `nox -s cases -- --cases PATH`."""
     prepare(session, "test")

@@ -3,10 +3,9 @@
 import asyncio
 import os
 import socket
-import subprocess
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 
 __all__ = ["free_port", "serving"]
@@ -34,20 +33,33 @@ def _answers(port: int) -> bool:
 async def serving(command: Sequence[str], *, port: int) -> AsyncIterator[str]:
     """Run a server until the end of the block; yields its URL once it answers."""
     environment = {**os.environ, "NO_COLOR": "1", "SCARF_ANALYTICS": "false"}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, env=environment
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env=environment,
     )
+    said = bytearray()
+    listening = asyncio.create_task(_heard(process, said))
     try:
         deadline = time.monotonic() + _STARTS_WITHIN_S
         while not _answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                process.kill()
-                said = process.communicate()[0].decode(errors="replace")[-600:]
-                raise RuntimeError(f"{command[0]} does not answer on port {port}: {said}")
+            if process.returncode is not None or time.monotonic() > deadline:
+                last = said.decode(errors="replace")[-600:]
+                raise RuntimeError(f"{command[0]} does not answer on port {port}: {last}")
             await asyncio.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
-        process.kill()
-        process.wait(10)
-        if process.stdout is not None:
-            process.stdout.close()
+        with suppress(ProcessLookupError):
+            process.kill()
+        await listening
+        await process.wait()
+
+
+async def _heard(process: asyncio.subprocess.Process, said: bytearray) -> None:
+    """Take in what a server says, so that it never waits for somebody to listen; keep the end of it."""
+    assert process.stdout is not None
+    while chunk := await process.stdout.read(4_096):
+        said += chunk
+        del said[:-4_096]

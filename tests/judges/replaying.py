@@ -15,7 +15,7 @@ def replaying(status: int, body: bytes, headers: Mapping[str, str]) -> Iterator[
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
-        def do_GET(self) -> None:
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.send_response(status)
             for name, value in {**headers, "Content-Length": str(len(body))}.items():
@@ -23,7 +23,11 @@ def replaying(status: int, body: bytes, headers: Mapping[str, str]) -> Iterator[
             self.end_headers()
             self.wfile.write(body)
 
-        do_POST = do_PUT = do_GET
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def do_PUT(self) -> None:
+            self.do_POST()
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

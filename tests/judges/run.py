@@ -35,6 +35,8 @@ def sat(name: str, bench: Bench) -> Verdict | str:
         return asyncio.run(JUDGES[name](bench))
     except NotRun as lack:
         return str(lack)
+    except Exception as error:
+        return Verdict(complaints=[f"{type(error).__name__}: {error}"])
 
 
 def main() -> int:
@@ -44,7 +46,7 @@ def main() -> int:
     parser.add_argument("--tools", type=Path, help="where the judges' programs are kept")
     said = parser.parse_args()
     if unknown := set(said.names) - set(JUDGES):
-        parser.error(f"there is no judge {sorted(unknown)[0]!r}; there are {', '.join(JUDGES)}")
+        parser.error(f"there is no judge {min(unknown)!r}; there are {', '.join(JUDGES)}")
     tools = said.tools or Path(tempfile.gettempdir()) / "evpay-judges"
     bench = Bench(tools=tools.absolute(), specs=said.specs and said.specs.absolute())
     passed = failed = lacking = 0
