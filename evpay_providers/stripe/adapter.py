@@ -90,9 +90,7 @@ class StripeProvider:
             off_session=True,
             look_up=True,
             absence_proven_after=SEARCH_LAG,
-            resend_for=dict.fromkeys(
-                (kind for kind in OperationKind if kind is not OperationKind.CHARGEBACK), KEY_LIFE
-            ),
+            resend_for=dict.fromkeys(_resendable(settings), KEY_LIFE),
             settlements=True,
         )
         deadline_s = settings.deadline.total_seconds()
@@ -319,6 +317,11 @@ class StripeProvider:
         if not charge_of(intent).get("disputed"):
             return []
         return await self._calls.read_all(self._client.v1.disputes.list_async, payment_intent=str(intent.get("id")))
+
+
+def _resendable(settings: StripeSettings) -> list[OperationKind]:
+    unable = {OperationKind.CHARGEBACK} | (set() if settings.request_increment else {OperationKind.INCREMENT})
+    return [kind for kind in OperationKind if kind not in unable]
 
 
 def _keyed(request: EffectRequest) -> Any:

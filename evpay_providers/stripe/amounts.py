@@ -8,7 +8,7 @@ from evpay.errors import InvalidInput
 from evpay.money import Money, exponent_of, from_minor, to_minor
 from evpay.providers import AmountRule
 
-__all__ = ["AMOUNT_RULES", "CURRENCIES", "STRIPE_EXPONENTS", "from_stripe", "to_stripe"]
+__all__ = ["AMOUNT_RULES", "CURRENCIES", "STRIPE_EXPONENTS", "from_stripe", "limit_from_stripe", "to_stripe"]
 
 
 def _codes(text: str) -> list[str]:
@@ -97,6 +97,11 @@ def from_stripe(amount: int, currency: str) -> Money:
     if rest:
         raise InvalidInput(f"{amount} is not a whole number of the smallest {code}.", code="excess_decimals")
     return from_minor(minor, code)
+
+
+def limit_from_stripe(amount: int, currency: str) -> Money:
+    """Return the most that may be asked for under a limit: of 142255 in ISK only the whole krónur, 1422."""
+    return from_stripe(amount - amount % WIRE_STEPS.get(currency.upper(), 1), currency)
 
 
 def _step_minor(currency: str) -> int:

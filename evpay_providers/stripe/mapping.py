@@ -23,7 +23,7 @@ from evpay.providers import (
     Succeeded,
     Unknown,
 )
-from evpay_providers.stripe.amounts import from_stripe
+from evpay_providers.stripe.amounts import from_stripe, limit_from_stripe
 from evpay_providers.stripe.failures import REFUND_FAILURES, decline
 from evpay_providers.stripe.params import PAYPAL, READER
 
@@ -146,7 +146,7 @@ def hold_of(intent: Answer, *, off_session: bool) -> Hold:
         increment=_available(card, "incremental_authorization")
         or card.get("incremental_authorization_supported") is True,
         multiple_captures=_available(card, "multicapture"),
-        capture_limit=None if over is None else amount_of(over, intent),
+        capture_limit=None if over is None else limit_from_stripe(over, intent["currency"]),
     )
 
 
