@@ -183,10 +183,8 @@ class AdyenProvider:
         """Return one settlement details report; one that is not there yet is an empty page."""
         if self._settings.report_key is None:
             return SettlementPage(cursor=request.cursor)
-        found = await self._calls.in_time(partial(reports.fetch, request, calls=self._calls, settings=self._settings))
-        return (
-            found if isinstance(found, Unknown) else _understood(lambda: reports.page(request, found, self._settings))
-        )
+        read = partial(reports.page, request, calls=self._calls, settings=self._settings)
+        return await self._calls.in_time(lambda: _understood(read))
 
     async def aclose(self) -> None:
         """Close the connections, but nothing that was passed in."""

@@ -3,7 +3,7 @@
 import csv
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
@@ -16,7 +16,7 @@ from evpay_providers.adyen.settings import AdyenSettings
 if TYPE_CHECKING:
     from evpay_providers.adyen.calls import AdyenCalls
 
-__all__ = ["fetch", "page"]
+__all__ = ["page"]
 
 # https://docs.adyen.com/reporting/settlement-detail-report and .../automatically-get-reports (checked 2026-11-20)
 HOSTS: Final = {True: "https://ca-live.adyen.com", False: "https://ca-test.adyen.com"}
@@ -43,11 +43,11 @@ def _batch(request: SettlementsRequest, settings: AdyenSettings) -> int:
     return int(given) if _CURSOR.match(given) else settings.first_settlement_batch
 
 
-def fetch(request: SettlementsRequest, *, calls: "AdyenCalls", settings: AdyenSettings) -> str | Unknown | None:
-    """Download the report of the next batch, on this thread; None if there is none yet."""
+def _fetch(batch: int, *, calls: "AdyenCalls", settings: AdyenSettings) -> str | Unknown | None:
+    """Return the report of a batch; None if there is none yet."""
     assert settings.report_key is not None
     folder = f"{settings.base_url or HOSTS[settings.live]}/reports/download/MerchantAccount/{settings.merchant_account}"
-    url = f"{folder}/settlement_detail_report_batch_{_batch(request, settings)}.csv"
+    url = f"{folder}/settlement_detail_report_batch_{batch}.csv"
     found = calls.exchange("GET", url, key=settings.report_key.get_secret_value(), max_bytes=_MAX_REPORT_BYTES)
     if isinstance(found, Failed | Unknown):
         return Unknown(detail="the report could not be read")
@@ -57,15 +57,27 @@ def fetch(request: SettlementsRequest, *, calls: "AdyenCalls", settings: AdyenSe
     return text if status == 200 else Unknown(detail=f"HTTP {status} instead of a report")
 
 
-def page(request: SettlementsRequest, text: str | None, settings: AdyenSettings) -> SettlementPage:
-    """Read a report; the next page is the next batch. Lines that settled before `since` are left out."""
+def page(request: SettlementsRequest, *, calls: "AdyenCalls", settings: AdyenSettings) -> SettlementPage | Unknown:
+    """Download and read the report of the next batch, on this thread; the page after it is the batch after it.
+
+    Lines that settled before `since` are left out. A report that is not there yet is an empty page.
+    """
     batch = _batch(request, settings)
+    text = _fetch(batch, calls=calls, settings=settings)
     if text is None:
         return SettlementPage(cursor=request.cursor)
-    rows = csv.DictReader(io.StringIO(text.lstrip("\ufeff")), strict=True)
-    lines = [_line(row, batch=batch, number=number) for number, row in enumerate(rows, start=1)]
+    if isinstance(text, Unknown):
+        return text
+    lines = [_line(row, batch=batch, number=number) for number, row in enumerate(_rows(text), start=1)]
     kept = tuple(line for line in lines if line.settled_on >= request.since)
     return SettlementPage(lines=kept, cursor=str(batch + 1))
+
+
+def _rows(text: str) -> Iterator[dict[str, str]]:
+    try:
+        yield from csv.DictReader(io.StringIO(text.lstrip("\ufeff")), strict=True)
+    except csv.Error as error:
+        raise ValueError(f"a report that is no CSV: {error}") from error
 
 
 def _line(row: Mapping[str, str], *, batch: int, number: int) -> SettlementLine:
