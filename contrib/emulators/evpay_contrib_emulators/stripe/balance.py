@@ -1,6 +1,7 @@
 """The lines of the balance, with Stripe's fees."""
 
 from evpay_contrib_emulators.stripe.account import DAY, Account
+from evpay_contrib_emulators.stripe.currencies import whole_units
 from evpay_contrib_emulators.stripe.things import Transaction
 
 __all__ = ["enter"]
@@ -16,7 +17,7 @@ def enter(
         category=category or kind,
         source=source,
         amount=amount,
-        fee=fee or _fee(kind, amount),
+        fee=fee or whole_units(_fee(kind, amount), currency),
         currency=currency,
         created=account.now(),
         available_on=account.now() + 2 * DAY,

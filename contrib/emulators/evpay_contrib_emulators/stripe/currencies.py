@@ -4,7 +4,7 @@ from typing import Final
 
 from evpay_contrib_emulators.stripe.refusal import Refusal, invalid
 
-__all__ = ["iso_minor", "require_amount"]
+__all__ = ["iso_minor", "require_amount", "whole_units"]
 
 # https://docs.stripe.com/currencies#special-cases (checked 2026-11-20): whole units sent as hundredths.
 _WHOLE: Final = frozenset({"isk", "ugx"})
@@ -33,6 +33,11 @@ def require_amount(amount: int, currency: str) -> None:
         raise Refusal(400, "The amount is below the minimum charge.", code="amount_too_small", param="amount")
     if amount > _MOST:
         raise Refusal(400, "Amount must be no more than $999,999.99", code="amount_too_large", param="amount")
+
+
+def whole_units(amount: int, currency: str) -> int:
+    """Return the amount without the decimals that the currency has only on the wire."""
+    return amount - amount % 100 if currency in _WHOLE else amount
 
 
 def iso_minor(amount: int, currency: str) -> int:
