@@ -14,7 +14,6 @@ from evpay.providers import (
     Hold,
     MethodKind,
     Outcome,
-    PaymentMethod,
     Pending,
     Reason,
     RefundRequest,
@@ -23,6 +22,7 @@ from evpay.providers import (
 )
 from evpay_providers.braintree.amounts import from_braintree, to_braintree
 from evpay_providers.braintree.failures import PROCESSOR_REASONS, decline
+from evpay_providers.braintree.instruments import CARDS, VAULT, saved_method, slip
 from evpay_providers.braintree.settings import BraintreeSettings
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "CAPTURED_AS",
     "TAKEN",
     "UNSETTLED",
-    "VAULT",
     "Answer",
     "adjustments_of",
     "amount_of",
@@ -49,25 +48,12 @@ __all__ = [
 
 Answer = Mapping[str, Any]
 
-VAULT: Final = "vault:"
-"""In front of a token of the vault; a token without it is a nonce, unless nobody is there."""
 SEVERAL: Final = "several"  # memo "captures": more than one is allowed
 BEGUN: Final = "begun"  # memo "captures": the first of several was taken, so the last has to be one of them
 CAPTURED_AS: Final = "captured_as"
 """Memo: the reference of the CAPTURE that took the whole transaction."""
 
 METHOD_KINDS: Final = frozenset({MethodKind.CARD, MethodKind.WALLET})
-
-# Payment instrument type -> the part of a transaction that describes it. Google Pay is still called Android Pay.
-# https://developer.paypal.com/braintree/docs/reference/response/transaction (checked 2026-11-20)
-INSTRUMENTS: Final[Mapping[str, str]] = {
-    "credit_card": "credit_card",
-    "apple_pay_card": "apple_pay",
-    "android_pay_card": "android_pay_card",
-    "paypal_account": "paypal",
-    "venmo_account": "venmo_account",
-}
-CARDS: Final = frozenset({"credit_card", "apple_pay_card", "android_pay_card"})
 
 # How long a hold lasts where the answer does not say: the shortest of Braintree's own windows, with the driver there
 # and without. https://developer.paypal.com/braintree/articles/get-started/transaction-life-cycle (checked 2026-11-20)
@@ -174,11 +160,6 @@ def adjustments_of(transaction: Answer) -> list[Money]:
     return [from_braintree(one["amount"], transaction["currency_iso_code"]) for one in changes]
 
 
-def _instrument(transaction: Answer) -> Answer:
-    part = transaction.get(INSTRUMENTS.get(str(transaction.get("payment_instrument_type")), ""))
-    return part if isinstance(part, Mapping) else {}
-
-
 def handle_of(transaction: Answer, *, settings: BraintreeSettings, begun: bool = False) -> Handle:
     """Keep the id, and whether several captures are allowed or have begun."""
     several = transaction.get("payment_instrument_type") in settings.partial_settlement
@@ -201,35 +182,6 @@ def hold_of(transaction: Answer, *, settings: BraintreeSettings, off_session: bo
     )
 
 
-def _saved_method(transaction: Answer, *, account: str) -> PaymentMethod | None:
-    found = _instrument(transaction)
-    token = found.get("token")
-    if not token:
-        return None
-    year, month = str(found.get("expiration_year") or ""), str(found.get("expiration_month") or "")
-    wallet = transaction.get("payment_instrument_type") != "credit_card"
-    last4 = str(found.get("last_4") or found.get("virtual_card_last_4") or "")
-    return PaymentMethod(
-        f"{VAULT}{token}",
-        kind=MethodKind.WALLET if wallet else MethodKind.CARD,
-        account=account,
-        customer=(transaction.get("customer") or {}).get("id"),
-        brand=str(found.get("card_type") or found.get("virtual_card_type") or "")[:40] or None,
-        last4=last4 if len(last4) == 4 and last4.isascii() and last4.isalnum() else None,
-        expires=f"{year}-{month:0>2}" if year.isdecimal() and len(year) == 4 and month.isdecimal() else None,
-    )
-
-
-def _slip(transaction: Answer) -> dict[str, str]:
-    found = _instrument(transaction)
-    parts = {
-        "brand": found.get("card_type") or found.get("virtual_card_type"),
-        "last4": found.get("last_4") or found.get("virtual_card_last_4"),
-        "authorization_code": transaction.get("processor_authorization_code"),
-    }
-    return {name: str(value) for name, value in parts.items() if value}
-
-
 def _held(transaction: Answer, *, settings: BraintreeSettings, off_session: bool, save: bool) -> Outcome:
     amount = authorized_amount(transaction)
     if amount is None:
@@ -239,8 +191,8 @@ def _held(transaction: Answer, *, settings: BraintreeSettings, off_session: bool
         id=transaction["id"],
         handle=handle_of(transaction, settings=settings, begun=bool(children_of(transaction))),
         hold=hold_of(transaction, settings=settings, off_session=off_session),
-        saved_method=_saved_method(transaction, account=settings.account) if save else None,
-        slip=_slip(transaction),
+        saved_method=saved_method(transaction, account=settings.account) if save else None,
+        slip=slip(transaction),
     )
 
 

@@ -79,7 +79,7 @@ async def test_authorize_over_the_wire(wire, provider):
     assert (outcome.amount, outcome.id, outcome.handle) == (eur("20.00"), "tx1", Handle(id="tx1"))
     assert outcome.hold.expires == datetime(2026, 11, 27, 12, tzinfo=UTC)
     assert (outcome.hold.increment, outcome.hold.multiple_captures, outcome.saved_method) == (True, False, None)
-    assert outcome.slip == {"brand": "Visa", "last4": "1881", "authorization_code": "85321V"}
+    assert outcome.slip == {"brand": "visa", "last4": "1881", "authorization_code": "85321V"}
 
 
 async def test_account_without_keys_is_sent_none(wire, provide):
@@ -153,7 +153,7 @@ async def test_saved_method_comes_back_and_is_charged_off_session(wire, provider
         "c1",
         "braintree",
         "1881",
-        "Visa",
+        "visa",
         "2030-12",
     )
     assert (second["payment_method_token"], second["transaction_source"]) == ("9vb1frdb", "unscheduled")
@@ -347,7 +347,38 @@ async def test_paypal_may_be_captured_several_times(wire, provider):
     )
 
     assert (outcome.hold.multiple_captures, outcome.hold.increment) == (True, False)
-    assert outcome.handle.memo == {"captures": "several"}
+    assert (outcome.handle.memo, outcome.slip["method"]) == ({"captures": "several"}, "PayPal")
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "details", "brand"),
+    [
+        (
+            "apple_pay_card",
+            "apple-pay",
+            {"token": "t1", "card-type": "Apple Pay - Visa", "last-4": "1881"},
+            "visa",
+        ),
+        (
+            "android_pay_card",
+            "android-pay-card",
+            {"token": "t1", "virtual-card-type": "American Express", "virtual-card-last-4": "1881"},
+            "amex",
+        ),
+    ],
+)
+async def test_wallets_card_is_described(wire, provider, kind, part, details, brand):
+    """Apple Pay and Google Pay hand over a card, whose hold may be raised."""
+    wire.will(answers.ok(answers.SALE | {"payment-instrument-type": kind, part: details}))
+
+    outcome = await provider.authorize(orders.authorization(save_method=True))
+
+    assert (outcome.saved_method.token, outcome.saved_method.kind, outcome.saved_method.brand) == (
+        "vault:t1",
+        "wallet",
+        brand,
+    )
+    assert (outcome.hold.increment, outcome.slip["last4"]) == (True, "1881")
 
 
 async def test_void_looks_first_and_then_voids(wire, provider):
