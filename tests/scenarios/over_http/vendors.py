@@ -1,0 +1,69 @@
+"""What a story needs to know of each gateway: its set-up, its test methods, and how the world acts on it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from evpay_contrib_emulators import RunningEmulator
+
+from evpay import PaymentMethod
+from evpay.providers import Provider
+from evpay_providers.stripe import StripeProvider, StripeSettings
+
+__all__ = ["GATEWAYS", "Gateway"]
+
+_SECRET: Final = "whsec_of_the_scenarios_only"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gateway:
+    """One gateway with its vendor's own test methods.
+
+    `challenged` needs the driver; `answer` lets the driver pass, and returns what the browser brings back.
+    `night_s`: how long until a capture may be refunded. `expired_s`: how long until a hold has surely lapsed.
+    `options` are the emulator's. `dispute` lets the cardholder's bank take the money back, of a payment by the gateway's own id.
+    """
+
+    name: str
+    provider: Callable[..., Provider]
+    approve: PaymentMethod
+    poor: PaymentMethod
+    challenged: PaymentMethod
+    answer: Callable[[RunningEmulator, str], Mapping[str, str]]
+    dispute: Callable[[RunningEmulator, str], Any]
+    options: Mapping[str, Any] = field(default_factory=dict)
+    night_s: float = 0
+    expired_s: float = 8 * 86_400
+
+
+def _stripe(url: str, **settings: Any) -> StripeProvider:
+    return StripeProvider(
+        StripeSettings(
+            **{
+                "api_key": "sk_test_scenario",
+                "webhook_secret": _SECRET,
+                "base_url": url,
+                "request_increment": True,
+                **settings,
+            }
+        )
+    )
+
+
+def _stripe_answer(emulator: RunningEmulator, payment_id: str) -> Mapping[str, str]:
+    emulator.act("authenticate", id=payment_id, success=True)
+    return {"payment_intent": payment_id}
+
+
+GATEWAYS: Final[Mapping[str, Gateway]] = {
+    "stripe": Gateway(
+        name="stripe",
+        options={"webhook_secrets": [_SECRET]},
+        provider=_stripe,
+        approve=PaymentMethod("pm_card_visa"),
+        poor=PaymentMethod("pm_card_chargeDeclinedInsufficientFunds"),
+        challenged=PaymentMethod("pm_card_threeDSecure2Required"),
+        answer=_stripe_answer,
+        dispute=lambda emulator, payment_id: emulator.act("dispute", id=payment_id),
+    ),
+}
