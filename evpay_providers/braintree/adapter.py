@@ -256,7 +256,17 @@ class BraintreeProvider:
         currency: str,
     ) -> Outcome:
         """Send one request that has an effect, and read its answer."""
-        answer = await self._desk.ask(send)
+        return self._said(await self._desk.ask(send), kind=kind, read=read, currency=currency)
+
+    def _said(
+        self,
+        answer: Answer | Refused | Failed | Unknown,
+        *,
+        kind: OperationKind,
+        read: Callable[[Answer], Outcome],
+        currency: str,
+    ) -> Outcome:
+        """Read an answer to a request that has an effect."""
         if isinstance(answer, Failed | Unknown):
             return answer
         if isinstance(answer, Refused):
@@ -287,12 +297,14 @@ class BraintreeProvider:
             is_it = answer["status"] == "voided" and answer["id"] == done.id
             return done if is_it else Unknown(detail=f"voided, yet in status {answer['status']!r}")
 
-        return await self._do(
-            kind,
-            lambda gateway: gateway.transaction.void(transaction["id"], params or None),
-            read,
-            currency=done.amount.currency.code,
-        )
+        answer = await self._desk.ask(lambda gateway: gateway.transaction.void(transaction["id"], params or None))
+        refused = isinstance(answer, Refused) and failures.CANNOT_BE_VOIDED in answer.codes
+        if refused and kind is OperationKind.REFUND:
+            # Its settlement may have begun since we looked. If so, it surely was not voided, and never will be.
+            now = await reading.found(self._desk, transaction["id"])
+            if not isinstance(now, Unknown) and now["status"] in mapping.TAKEN - mapping.UNSETTLED:
+                return Failed(reason=Reason.NOT_SETTLED_YET, code=now["status"], id=now["id"])
+        return self._said(answer, kind=kind, read=read, currency=done.amount.currency.code)
 
 
 def _refused(answer: Refused, *, kind: OperationKind, read: Callable[[Answer], Outcome]) -> Outcome:

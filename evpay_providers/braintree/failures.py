@@ -6,6 +6,7 @@ from typing import Any, Final
 from evpay.providers import Declined, Failed, OperationKind, Reason, Unknown
 
 __all__ = [
+    "CANNOT_BE_VOIDED",
     "ECHOES",
     "ERROR_REASONS",
     "PROCESSOR_REASONS",
@@ -94,8 +95,9 @@ ERROR_REASONS: Final[Mapping[str, Reason]] = {
 # cannot be submitted, already refunded, no further part, the same amount as before; a key in flight, of another
 # request, of a failed one, of one that broke down.
 # https://developer.paypal.com/braintree/docs/reference/general/validation-errors/all (checked 2026-11-20)
+CANNOT_BE_VOIDED: Final = "91504"
 ECHOES: Final = frozenset(
-    {"91504", "91507", "91512", "915103", "95606", "915232", "915233", "915234", "915235"}
+    {CANNOT_BE_VOIDED, "91507", "91512", "915103", "95606", "915232", "915233", "915234", "915235"}
 )  # fmt: skip
 
 # The issuer refused to raise the hold; the adjustment has its own code beside it.

@@ -11,7 +11,7 @@ from evpay_providers.braintree.evidence import Payment
 from evpay_providers.braintree.mapping import Answer
 from evpay_providers.braintree.threads import Desk, Refused
 
-__all__ = ["captured", "checked", "payment"]
+__all__ = ["captured", "checked", "found", "payment"]
 
 # What the SDK lets into a path. https://github.com/braintree/braintree_python (checked 2026-11-20)
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
@@ -33,7 +33,7 @@ async def payment(
     desk: Desk, *, reference: str, payment_id: str | None, refunds: bool = True
 ) -> Payment | Absent | Unknown:
     """Read a payment by its id, else by our reference, with its parts and, if wanted, the refunds of all."""
-    whole = await (_found(desk, payment_id) if payment_id else _by_reference(desk, reference))
+    whole = await (found(desk, payment_id) if payment_id else _by_reference(desk, reference))
     if isinstance(whole, Absent | Unknown):
         return whole
     parts = await _each(desk, mapping.children_of(whole))
@@ -48,7 +48,7 @@ async def payment(
 
 async def captured(desk: Desk, request: RefundRequest) -> Answer | Unknown:
     """Read what is to be refunded: the capture that is named, else the payment, else a part that is large enough."""
-    named = await _found(desk, request.capture_id or request.handle.id)
+    named = await found(desk, request.capture_id or request.handle.id)
     if isinstance(named, Unknown) or not mapping.children_of(named):
         return named
     parts = await _each(desk, mapping.children_of(named))
@@ -61,33 +61,34 @@ async def captured(desk: Desk, request: RefundRequest) -> Answer | Unknown:
     return enough[0] if enough else parts[0]
 
 
-async def _found(desk: Desk, payment_id: str) -> Answer | Unknown:
+async def found(desk: Desk, payment_id: str) -> Answer | Unknown:
+    """Read one transaction by its id."""
     safe = checked(payment_id)
-    found = await desk.ask(lambda gateway: gateway.transaction.find(safe))
-    if isinstance(found, Failed | Refused):
+    answer = await desk.ask(lambda gateway: gateway.transaction.find(safe))
+    if isinstance(answer, Failed | Refused):
         # Another account or environment would say the same of an id that is not there.
-        return Unknown(detail=f"the read itself failed: {found.reason if isinstance(found, Failed) else 422}")
-    return found
+        return Unknown(detail=f"the read itself failed: {answer.reason if isinstance(answer, Failed) else 422}")
+    return answer
 
 
 async def _each(desk: Desk, ids: Sequence[str]) -> list[Answer] | Unknown:
     if len(ids) > MAX_DETAILS:
         return Unknown(detail=f"{len(ids)} parts and refunds")
-    found: list[Answer] = []
+    answers: list[Answer] = []
     for one in ids:
-        answer = await _found(desk, one)
+        answer = await found(desk, one)
         if isinstance(answer, Unknown):
             return answer
-        found.append(answer)
-    return found
+        answers.append(answer)
+    return answers
 
 
 async def _by_reference(desk: Desk, reference: str) -> Answer | Absent | Unknown:
     """Find the payment's own transaction; refunds and parts may carry its order id too."""
-    found = await desk.of_order(checked(reference))
-    if isinstance(found, Unknown):
-        return found
-    own = [one for one in found if one.get("type") == "sale" and not one.get("authorized_transaction_id")]
+    hits = await desk.of_order(checked(reference))
+    if isinstance(hits, Unknown):
+        return hits
+    own = [one for one in hits if one.get("type") == "sale" and not one.get("authorized_transaction_id")]
     if len(own) > 1:
         return Unknown(detail=f"{len(own)} payments carry the reference")
     return own[0] if own else Absent()

@@ -484,6 +484,19 @@ async def test_part_before_settlement_has_to_wait(wire, provider):
     assert outcome == Failed(reason=Reason.NOT_SETTLED_YET, code="submitted_for_settlement", id="tx1")
 
 
+async def test_capture_whose_settlement_has_just_begun_was_not_voided(wire, provider):
+    """A second look tells it from an echo of our own void."""
+    refused = answers.invalid("91504")
+    wire.will(answers.ok(answers.submitted()), refused, answers.ok(answers.settled(status="settling")))
+    wire.will(answers.ok(answers.submitted()), refused, answers.ok(answers.submitted(status="voided")))
+    wire.will(answers.ok(answers.submitted()), refused, (503, ""))
+
+    outcomes = [await provider.refund(orders.giving_back(HELD, "12.34")) for _ in range(3)]
+
+    assert outcomes[0] == Failed(reason=Reason.NOT_SETTLED_YET, code="settling", id="tx1")
+    assert [outcome.type for outcome in outcomes] == ["failed", "unknown", "unknown"]
+
+
 @pytest.mark.parametrize(("status", "kind"), [("settled", Succeeded), ("submitted_for_settlement", Pending)])
 async def test_refund_after_settlement_is_a_transaction(wire, provider, status, kind):
     """With our reference as its order id; it is on its way until it is settled itself."""
