@@ -1,23 +1,15 @@
-"""Lists, newest first and page by page; search, which lags; and the expansion of ids into things."""
+"""Lists, newest first and page by page; and search, which lags."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from evpay_contrib_emulators.stripe.account import Account
 from evpay_contrib_emulators.stripe.parameters import required
 from evpay_contrib_emulators.stripe.refusal import Refusal, invalid
-from evpay_contrib_emulators.stripe.showing import (
-    show_charge,
-    show_dispute,
-    show_intent,
-    show_method,
-    show_refund,
-    show_setup,
-    show_transaction,
-)
+from evpay_contrib_emulators.stripe.showing import show_intent
 
-__all__ = ["expanded", "page", "search", "within"]
+__all__ = ["page", "search", "within"]
 
 _QUERY: Final = re.compile(r"""metadata\[["']([^"']+)["']\]\s*:\s*["']([^"']+)["']""")
 _COMPARED: Final[Mapping[str, Callable[[int, int], bool]]] = {
@@ -26,7 +18,6 @@ _COMPARED: Final[Mapping[str, Callable[[int, int], bool]]] = {
     "lt": lambda moment, bound: moment < bound,
     "lte": lambda moment, bound: moment <= bound,
 }
-_DEEPEST: Final = 4
 
 
 def within(created: int, params: Mapping[str, Any]) -> bool:
@@ -74,57 +65,3 @@ def search(account: Account, params: Mapping[str, Any]) -> dict[str, Any]:
         "has_more": len(data) > params.get("limit", 10),
         "next_page": None,
     }
-
-
-def expanded(account: Account, answer: dict[str, Any], paths: Iterable[str]) -> dict[str, Any]:
-    """Put things where the ids that are named stand.
-
-    Raises:
-        Refusal: a path leads to nothing that can be expanded.
-    """
-    for path in paths:
-        steps = path.split(".")
-        if len(steps) > _DEEPEST:
-            raise invalid(f"You cannot expand more than {_DEEPEST} levels of a property.", param="expand")
-        _expand(account, answer, steps, path=path)
-    return answer
-
-
-def _expand(account: Account, node: Any, steps: list[str], *, path: str) -> None:
-    if not steps or node is None:
-        return
-    if isinstance(node, list):
-        for item in node:
-            _expand(account, item, steps, path=path)
-        return
-    step, *rest = steps
-    if step == "refunds" and node.get("object") == "charge":
-        node[step] = _refunds(account, node)
-    if step not in node:
-        raise invalid(f"This property cannot be expanded ({path}).", param="expand")
-    if isinstance(node[step], str):
-        node[step] = _thing(account, node[step], path=path)
-    _expand(account, node[step], rest, path=path)
-
-
-def _refunds(account: Account, charge: Mapping[str, Any]) -> dict[str, Any]:
-    made = [show_refund(refund) for refund in account.refunds_of.get(charge["payment_intent"], ())]
-    return {"object": "list", "url": f"/v1/charges/{charge['id']}/refunds", "data": made[::-1], "has_more": False}
-
-
-def _thing(account: Account, name: str, *, path: str) -> dict[str, Any]:
-    """Show what has this id."""
-    shown: Mapping[str, Callable[[], dict[str, Any]]] = {
-        "pi": lambda: show_intent(account, account.intents[name]),
-        "ch": lambda: show_charge(account, account.charges[name]),
-        "re": lambda: show_refund(account.refunds[name]),
-        "du": lambda: show_dispute(account, account.disputes[name]),
-        "txn": lambda: show_transaction(account.transactions[name]),
-        "pm": lambda: show_method(account, account.methods[name]),
-        "seti": lambda: show_setup(account, account.setups[name]),
-        "cus": lambda: dict(account.customers[name]),
-    }
-    prefix = name.partition("_")[0]
-    if prefix not in shown:
-        raise invalid(f"This property cannot be expanded ({path}).", param="expand")
-    return shown[prefix]()

@@ -15,7 +15,8 @@ from evpay_contrib_emulators.stripe import (
     terminal,
 )
 from evpay_contrib_emulators.stripe.account import DAY, Account
-from evpay_contrib_emulators.stripe.listing import expanded, page, search, within
+from evpay_contrib_emulators.stripe.expansion import expanded, require_expandable
+from evpay_contrib_emulators.stripe.listing import page, search, within
 from evpay_contrib_emulators.stripe.parameters import Schema, checked, nested, required
 from evpay_contrib_emulators.stripe.refusal import Refusal, no_such
 from evpay_contrib_emulators.stripe.showing import (
@@ -265,5 +266,7 @@ def route(account: Account, method: str, path: str, pairs: Sequence[tuple[str, s
         found = pattern.fullmatch(path)
         if found and known == method:
             params = checked(nested(pairs), schema)
-            return expanded(account, handler(account, params, *found.groups()), params.get("expand", ()))
+            wanted = params.get("expand", ())
+            require_expandable(path, wanted)
+            return expanded(account, handler(account, params, *found.groups()), wanted)
     raise Refusal(404, f"Unrecognized request URL ({method}: {path}).", saved=False)
