@@ -81,6 +81,17 @@ def _adjustment(item: Item, settings: AdyenSettings) -> Report:
     return _report(OperationKind.INCREMENT, raised, _reference(item))
 
 
+def _capture(item: Item, settings: AdyenSettings) -> Report | None:
+    """A capture that had failed may come back by itself: another one then, and of the processor's own."""
+    if _is_recaptured(item):
+        return _own(item, settings, kind=OperationKind.CAPTURE, mark="-recaptured")
+    return _modification(item, settings, kind=OperationKind.CAPTURE)
+
+
+def _is_recaptured(item: Item) -> bool:
+    return bool(item["eventCode"] == "CAPTURE" and "recaptured" in str(item.get("reason") or "").lower())
+
+
 def _modification(item: Item, settings: AdyenSettings, *, kind: OperationKind) -> Report:
     del settings
     if _is_success(item):
@@ -148,7 +159,7 @@ EVENTS: Final[Mapping[str, Reader]] = {
     "AUTHORISATION_ADJUSTMENT": _adjustment,
     "CANCELLATION": _cancellation,
     "CANCEL_OR_REFUND": _cancel_or_refund,
-    "CAPTURE": partial(_modification, kind=OperationKind.CAPTURE),
+    "CAPTURE": _capture,
     "CAPTURE_FAILED": partial(_came_back, kind=OperationKind.CAPTURE),
     "CHARGEBACK": partial(_own, kind=OperationKind.CHARGEBACK),
     "CHARGEBACK_REVERSED": partial(_came_back, kind=OperationKind.CHARGEBACK, ours=False),
@@ -202,6 +213,6 @@ def _observation(item: Item, *, settings: AdyenSettings) -> Observation:
         payment_reference=_reference(item) if event in _OF_THE_PAYMENT or unclaimed else None,
         payment_id=str(item.get("originalReference") or "") or _psp(item),
         reports=() if report is None else (report,),
-        event_id=f"{event}:{_psp(item)}:{item['success']}",
+        event_id=f"{event}:{_psp(item)}:{item['success']}" + (":recaptured" if _is_recaptured(item) else ""),
         at=event_time(item),
     )

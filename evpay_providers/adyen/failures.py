@@ -109,6 +109,7 @@ ERROR_REASONS: Final[Mapping[str, Reason]] = {
     "137": Reason.INVALID_REQUEST,  # Invalid amount specified
     "167": Reason.INVALID_STATE,  # Original pspReference required for this operation
     "177": Reason.INVALID_REQUEST,  # Metadata size exceeds limit
+    "702": Reason.INVALID_REQUEST,  # Unable to parse a field
     "901": Reason.MISCONFIGURED,  # Invalid Merchant Account
     "905": Reason.MISCONFIGURED,  # Payment details are not supported
     "905_1": Reason.MISCONFIGURED,  # Could not find an acquirer account for the provided currency

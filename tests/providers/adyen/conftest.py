@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from evpay_contrib_emulators import RunningEmulator, running
 
 from evpay_providers.adyen import AdyenProvider, AdyenSettings
 
@@ -122,3 +123,38 @@ async def provide(teller: Teller) -> AsyncIterator[Callable[..., AdyenProvider]]
 def provider(provide: Callable[..., AdyenProvider]) -> AdyenProvider:
     """An account as it is by default."""
     return provide()
+
+
+@pytest.fixture(scope="session")
+def _emulator() -> Iterator[RunningEmulator]:
+    with running("adyen", api_key=API_KEY, merchant_account=MERCHANT, hmac_key=KEYS[0]) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(_emulator: RunningEmulator) -> RunningEmulator:
+    """An emulator that holds nothing yet."""
+    _emulator.clear()
+    return _emulator
+
+
+@pytest.fixture
+async def connect(emulator: RunningEmulator) -> AsyncIterator[Callable[..., AdyenProvider]]:
+    """Make providers that talk to the emulator."""
+    made: list[AdyenProvider] = []
+
+    def make(**settings: object) -> AdyenProvider:
+        values = {
+            "api_key": API_KEY,
+            "merchant_account": MERCHANT,
+            "base_url": emulator.url,
+            "hmac_keys": KEYS,
+            "report_key": API_KEY,
+            **settings,
+        }
+        made.append(AdyenProvider(AdyenSettings(**values)))
+        return made[-1]
+
+    yield make
+    for provider in made:
+        await provider.aclose()

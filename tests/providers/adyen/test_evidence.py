@@ -129,6 +129,17 @@ async def test_what_did_not_last_is_a_later_failure(event, kind, reference):
     assert found == (kind, Failed(reason=Reason.OTHER, code="came back", id=EVENT), reference)
 
 
+async def test_capture_that_comes_back_is_another_one():
+    """Under the same reference of theirs, and perhaps under the payment's of ours."""
+    first = await told(item("CAPTURE"))
+    again = await told(item("CAPTURE", reason="Transaction Recaptured"))
+
+    (report,) = again.reports
+    assert (report.kind, report.reference, report.outcome.amount) == (OperationKind.CAPTURE, None, eur("20.00"))
+    assert report.outcome.id != EVENT
+    assert again.event_id != first.event_id
+
+
 async def test_failing_that_failed_tells_nothing():
     """The money stays where it is."""
     assert (await told(item("CAPTURE_FAILED", success="false"))).reports == ()
