@@ -8,6 +8,8 @@ from evpay_contrib_emulators import RunningEmulator
 
 from evpay import PaymentMethod
 from evpay.providers import Provider
+from evpay_providers.adyen import AdyenProvider, AdyenSettings
+from evpay_providers.adyen.methods import client_method
 from evpay_providers.stripe import StripeProvider, StripeSettings
 
 __all__ = ["GATEWAYS", "Gateway"]
@@ -21,7 +23,7 @@ class Gateway:
 
     `challenged` needs the driver; `answer` lets the driver pass, and returns what the browser brings back.
     `night_s`: how long until a capture may be refunded. `expired_s`: how long until a hold has surely lapsed.
-    `options` are the emulator's. `dispute` lets the cardholder's bank take the money back, of a payment by the gateway's own id.
+    `options` are the emulator's. `dispute` lets the cardholder's bank take back a payment, named by the gateway's id.
     """
 
     name: str
@@ -55,6 +57,41 @@ def _stripe_answer(emulator: RunningEmulator, payment_id: str) -> Mapping[str, s
     return {"payment_intent": payment_id}
 
 
+_HMAC_KEY: Final = "A1" * 32
+
+
+def _adyen(url: str, **settings: Any) -> AdyenProvider:
+    return AdyenProvider(
+        AdyenSettings(
+            **{
+                "api_key": "AQE-test-key-of-the-scenarios",
+                "merchant_account": "TestMerchant",
+                "hmac_key": _HMAC_KEY,
+                "base_url": url,
+                **settings,
+            }
+        )
+    )
+
+
+def _adyen_card(number: str = "4111111111111111", holder: str = "APPROVED") -> PaymentMethod:
+    """Return a card as Adyen's library gives it to a page, with the values that Adyen takes for tests."""
+    return client_method(
+        {
+            "type": "scheme",
+            "holderName": holder,
+            "encryptedCardNumber": f"test_{number}",
+            "encryptedExpiryMonth": "test_03",
+            "encryptedExpiryYear": "test_2030",
+            "encryptedSecurityCode": "test_737",
+        }
+    )
+
+
+def _adyen_answer(emulator: RunningEmulator, payment_id: str) -> Mapping[str, str]:
+    return {"redirectResult": emulator.act("authenticate", id=payment_id)["redirectResult"]}
+
+
 GATEWAYS: Final[Mapping[str, Gateway]] = {
     "stripe": Gateway(
         name="stripe",
@@ -65,5 +102,16 @@ GATEWAYS: Final[Mapping[str, Gateway]] = {
         challenged=PaymentMethod("pm_card_threeDSecure2Required"),
         answer=_stripe_answer,
         dispute=lambda emulator, payment_id: emulator.act("dispute", id=payment_id),
+    ),
+    "adyen": Gateway(
+        name="adyen",
+        options={"api_key": "AQE-test-key-of-the-scenarios", "hmac_key": _HMAC_KEY},
+        provider=_adyen,
+        approve=_adyen_card(),
+        poor=_adyen_card(holder="NOT_ENOUGH_BALANCE"),
+        challenged=_adyen_card("4212345678901237"),
+        answer=_adyen_answer,
+        dispute=lambda emulator, payment_id: emulator.act("chargeback", id=payment_id),
+        expired_s=29 * 86_400,
     ),
 }
