@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -39,9 +38,8 @@ class Refused:
 
 def _sdk() -> tuple[Any, ModuleType]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # the SDK warns of its own classes while it is imported
-            return import_module("braintree"), import_module("evpay_providers.braintree.transport")
+        transport = import_module("evpay_providers.braintree.transport")
+        return import_module("braintree"), transport
     except ImportError as error:
         raise ConfigurationError(
             f"The Braintree SDK cannot be imported ({error.name}). Install it with: pip install 'evpay[braintree]'.",

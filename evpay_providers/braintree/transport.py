@@ -7,15 +7,18 @@ it when a provider is made.
 import re
 import threading
 import time
+import warnings
 from collections.abc import Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import braintree
-import requests
-from braintree.attribute_getter import AttributeGetter
-from braintree.util.http import Http
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)  # the SDK warns of its own classes while it is imported
+    import braintree
+    import requests
+    from braintree.attribute_getter import AttributeGetter
+    from braintree.util.http import Http
 
 from evpay_providers.braintree.settings import BraintreeSettings
 from evpay_providers.braintree.threads import Exchange

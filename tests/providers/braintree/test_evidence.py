@@ -325,6 +325,8 @@ async def test_settlements_of_a_large_day_come_in_pages_of_fifty(wire, provider)
     second = await provider.settlements(SettlementsRequest(since=date(2026, 11, 20), cursor=first.cursor))
     third = await provider.settlements(SettlementsRequest(since=date(2026, 11, 20), cursor=second.cursor))
 
+    asked = [body["search"]["ids"] for verb, path, body in wire.asked if "ids" in body["search"]]
+    assert (asked[0], asked[2]) == (many[:50], many[50:])
     assert [line.id for line in (*first.lines, *second.lines)] == many
     assert [line.id for line in third.lines] == many[:50]
 
