@@ -132,6 +132,7 @@ def test_error_is_kept_for_the_key_or_not(stripe, client, saved, again):
 def test_fault_meets_its_method_and_path_only(stripe, client):
     """As often as asked for; 0 is for ever, until all is healed."""
     stripe.fault("rate_limit", times=2, method="POST", path="/payment_intents")
+    stripe.fault("drop_before", path="/refunds")
     reads = [client.get(CREATE).status_code for _ in range(3)]
     counted = [hold(client) for _ in range(3)]
     stripe.fault("unavailable", times=0)
