@@ -92,7 +92,6 @@ def _additional(payment: Payment) -> dict[str, str]:
         "authCode": payment.auth_code,
         "cardSummary": card.summary,
         "expiryDate": card.expiry,
-        "cardHolderName": card.holder,
         "paymentMethod": card.brand,
         "paymentMethodVariant": card.variant,
         "refusalReasonRaw": verdict.raw,
@@ -115,11 +114,14 @@ def _additional(payment: Payment) -> dict[str, str]:
 
 def payment_answer(payment: Payment, action: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return the answer of /payments and /payments/details."""
+    additional = _additional(payment) | {"merchantReference": payment.reference}
+    if payment.instrument.holder:
+        additional["cardHolderName"] = payment.instrument.holder  # webhooks do not have it
     answer: dict[str, Any] = {
         "pspReference": payment.psp,
         "resultCode": payment.result,
         "merchantReference": payment.reference,
-        "additionalData": _additional(payment) | {"merchantReference": payment.reference},
+        "additionalData": additional,
     }
     if action is not None:
         return answer | {"action": dict(action)}
