@@ -22,7 +22,7 @@ from evpay_contrib_emulators.braintree.routes import Answer, Asked, Route, route
 from evpay_contrib_emulators.braintree.selling import Declined
 from evpay_contrib_emulators.braintree.settlement import catch_up
 from evpay_contrib_emulators.braintree.showing import as_transaction
-from evpay_contrib_emulators.braintree.vault import VerificationDeclined
+from evpay_contrib_emulators.braintree.verifying import VerificationDeclined
 from evpay_contrib_emulators.braintree.xml import Unreadable, read, write
 from evpay_contrib_emulators.clock import Clock
 from evpay_contrib_emulators.gateway import Delivery, Holding, WireRequest, WireResponse

@@ -1,8 +1,9 @@
 """Instruments as answers have them: inside a transaction, in the vault, and as a nonce."""
 
-import base64
 from typing import Any, Final
 
+from evpay_contrib_emulators.braintree.addresses import as_address
+from evpay_contrib_emulators.braintree.global_ids import global_id
 from evpay_contrib_emulators.braintree.instruments import Instrument, Method
 from evpay_contrib_emulators.braintree.things import Nonce, Transaction
 from evpay_contrib_emulators.braintree.xml import Array
@@ -29,7 +30,7 @@ NONCE_TYPES: Final = {
     "venmo_account": "VenmoAccount",
 }
 _PAYPAL_NOTHING: Final = (
-    *("payment_id", "authorization_id", "debug_id", "payee_id", "payee_email", "custom_field", "payer_id"),
+    *("refund_id", "payment_id", "authorization_id", "debug_id", "payee_id", "payee_email", "custom_field", "payer_id"),
     *("payer_first_name", "payer_last_name", "payer_status", "payer_phone", "seller_protection_status", "capture_id"),
     *("transaction_fee_amount", "transaction_fee_currency_iso_code", "refund_from_transaction_fee_amount"),
     *("refund_from_transaction_fee_currency_iso_code", "selected_financing_term", "selected_financing_currency_code"),
@@ -39,12 +40,15 @@ _PAYPAL_NOTHING: Final = (
     *("paypal_retail_transaction_refund_url", "paypal_retail_transaction_lookup_url", "app_used_for_scanning"),
     *("refund_reason", "refund_description"),
 )
+# what an answer names beside a wallet's own elements, without knowing it
+_PAID_NOTHING: Final = {
+    "paypal_account": _PAYPAL_NOTHING,
+    "android_pay_card": ("bin", "expiration_month", "expiration_year", *_INDICATORS),
+}
 
 
 def _global_id(kind: str, token: str | None) -> str | None:
-    if token is None:
-        return None
-    return base64.urlsafe_b64encode(f"paymentmethod_{_SHORT[kind]}_{token}".encode()).decode().rstrip("=")
+    return global_id(f"paymentmethod_{_SHORT[kind]}", token)
 
 
 def as_instrument(instrument: Instrument) -> dict[str, Any]:
@@ -81,7 +85,9 @@ def as_paid_with(transaction: Transaction) -> dict[str, Any]:
     if wallet is None:
         return {"credit_card": card}
     name, show = wallet
-    return {"credit_card": card, name: {**show(instrument, token), "global_id": _global_id(instrument.kind, token)}}
+    nothing = dict.fromkeys(_PAID_NOTHING.get(instrument.kind, ()))
+    shown = {**nothing, **show(instrument, token), "global_id": _global_id(instrument.kind, token)}
+    return {"credit_card": card, name: shown}
 
 
 def _android(instrument: Instrument, token: str | None) -> dict[str, Any]:
@@ -113,8 +119,7 @@ def _apple(instrument: Instrument, token: str | None) -> dict[str, Any]:
 
 
 def _paypal(_: Instrument, token: str | None) -> dict[str, Any]:
-    nothing = dict.fromkeys(_PAYPAL_NOTHING)
-    return {**nothing, "token": token, "payer_email": "payer@example.com", "image_url": _LOGO.format("paypal")}
+    return {"token": token, "payer_email": "payer@example.com", "image_url": _LOGO.format("paypal")}
 
 
 def _venmo(_: Instrument, token: str | None) -> dict[str, Any]:
@@ -142,7 +147,7 @@ def as_method(method: Method) -> dict[str, Any]:
         "created_at": method.created_at,
         "updated_at": method.updated_at,
         "customer_id": method.customer_id,
-        "customer_global_id": base64.urlsafe_b64encode(f"customer_{method.customer_id}".encode()).decode().rstrip("="),
+        "customer_global_id": global_id("customer", method.customer_id),
         "default": method.is_default,
         "global_id": _global_id(kind, method.token),
         "subscriptions": Array(item="subscription"),
@@ -159,13 +164,30 @@ def as_method(method: Method) -> dict[str, Any]:
         return {**card, **_apple(method.instrument, method.token)}
     verifications = [] if method.verification is None else [method.verification]
     return {
-        "billing_address": {"customer_id": method.customer_id, **method.billing} if method.billing else None,
+        "billing_address": _billing(method),
         **card,
         "venmo_sdk": False,
         "verifications": Array(item="verification", values=verifications),
     }
 
 
+def _billing(method: Method) -> dict[str, Any] | None:
+    if not method.billing:
+        return None
+    times = {"created_at": method.created_at, "updated_at": method.updated_at}
+    return {"id": "b1", "customer_id": method.customer_id, **as_address(method.billing), **times}
+
+
+_PAYPAL_ADDRESS: Final = {
+    "recipient_name": "Payer Example",
+    "line1": "1 Example Road",
+    "line2": None,
+    "city": "Example",
+    "state": "CA",
+    "phone": None,
+    "postal_code": "94065",
+    "country_code": "US",
+}
 _PAYPAL_VAULTED: Final = {
     "billing_agreement_id": "paypal_billing_agreement_id",
     "cobranded_card_label": None,
@@ -173,7 +195,15 @@ _PAYPAL_VAULTED: Final = {
     "image_url": _LOGO.format("paypal"),
     "is_channel_initiated": False,
     "payer_id": "payer-id",
-    "payer_info": {"email": "payer@example.com", "payer_id": "payer-id"},
+    "payer_info": {
+        "email": "payer@example.com",
+        "first_name": "Payer",
+        "last_name": "Example",
+        "payer_id": "payer-id",
+        "phone": None,
+        "billing_address": _PAYPAL_ADDRESS,
+        "shipping_address": _PAYPAL_ADDRESS,
+    },
     "limited_use_order_id": None,
     "revoked_at": None,
 }

@@ -1,9 +1,10 @@
 """Customers as answers have them, with all that is vaulted for them."""
 
-import base64
 from typing import Any, Final
 
 from evpay_contrib_emulators.braintree.account import Account
+from evpay_contrib_emulators.braintree.addresses import as_phone
+from evpay_contrib_emulators.braintree.global_ids import global_id
 from evpay_contrib_emulators.braintree.methods import as_method
 from evpay_contrib_emulators.braintree.things import Customer
 from evpay_contrib_emulators.braintree.xml import Array
@@ -23,16 +24,15 @@ _LISTS: Final = {
 def as_customer(account: Account, customer: Customer) -> dict[str, Any]:
     """Return the customer."""
     methods = [method for method in account.methods.values() if method.customer_id == customer.id]
-    phone = customer.details.get("international_phone") or {"country_code": None, "national_number": None}
     return {
         "id": customer.id,
         "merchant_id": account.options.merchant_id,
         **{name: customer.details.get(name) for name in _DETAILS},
-        "international_phone": phone,
+        "international_phone": as_phone(customer.details),
         "created_at": customer.created_at,
         "updated_at": customer.updated_at,
         "custom_fields": customer.details.get("custom_fields") or {},
-        "global_id": base64.urlsafe_b64encode(f"customer_{customer.id}".encode()).decode().rstrip("="),
+        "global_id": global_id("customer", customer.id),
         **{
             name: Array(item=kind, values=[as_method(method) for method in methods if method.instrument.kind == kind])
             for name, kind in _LISTS.items()

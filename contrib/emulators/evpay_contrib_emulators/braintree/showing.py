@@ -1,24 +1,19 @@
 """Transactions as answers have them, with every element that real answers have."""
 
-import base64
-from collections.abc import Mapping
 from typing import Any, Final
 
 from evpay_contrib_emulators.braintree import disputing
 from evpay_contrib_emulators.braintree.account import Account
-from evpay_contrib_emulators.braintree.methods import as_instrument, as_paid_with
+from evpay_contrib_emulators.braintree.addresses import as_address, as_phone
+from evpay_contrib_emulators.braintree.global_ids import global_id
+from evpay_contrib_emulators.braintree.instruments import Instrument
+from evpay_contrib_emulators.braintree.methods import as_paid_with
 from evpay_contrib_emulators.braintree.things import Adjustment, StatusEvent, Transaction
 from evpay_contrib_emulators.braintree.xml import Array
 
-__all__ = ["as_transaction", "global_id"]
+__all__ = ["as_transaction"]
 
-_ADDRESS: Final = (
-    *("first_name", "last_name", "company", "street_address", "extended_address", "locality", "region"),
-    *("postal_code", "country_name", "country_code_alpha2", "country_code_alpha3", "country_code_numeric"),
-    "phone_number",
-)
 _CUSTOMER: Final = ("first_name", "last_name", "company", "email", "website", "phone")
-_NO_PHONE: Final = {"country_code": None, "national_number": None}
 _MERCHANT: Final = {
     "street_address": "",
     "locality": "Braintree",
@@ -27,11 +22,6 @@ _MERCHANT: Final = {
     "phone": "5555555555",
 }
 _USER: Final = "emulator@example.org"
-
-
-def global_id(kind: str, name: str | None) -> str | None:
-    """Return the id that a thing has beside its own."""
-    return None if name is None else base64.urlsafe_b64encode(f"{kind}_{name}".encode()).decode().rstrip("=")
 
 
 def as_transaction(account: Account, transaction: Transaction) -> dict[str, Any]:
@@ -71,20 +61,14 @@ def _people(transaction: Transaction) -> dict[str, Any]:
         "customer": {
             "id": transaction.customer_id,
             **{name: customer.get(name) for name in _CUSTOMER},
-            "international_phone": customer.get("international_phone") or _NO_PHONE,
+            "international_phone": as_phone(customer),
             "fax": customer.get("fax"),
             "global_id": global_id("customer", transaction.customer_id),
         },
-        "billing": _address(params.get("billing")),
-        "shipping": {**_address(params.get("shipping")), "shipping_method": None},
+        "billing": {"id": None, **as_address(params.get("billing"))},
+        "shipping": {"id": None, **as_address(params.get("shipping")), "shipping_method": None},
         "custom_fields": params.get("custom_fields") or {},
     }
-
-
-def _address(given: Mapping[str, Any] | None) -> dict[str, Any]:
-    given = given or {}
-    phone = given.get("international_phone") or _NO_PHONE
-    return {"id": None, **{name: given.get(name) for name in _ADDRESS}, "international_phone": phone}
 
 
 def _relatives(account: Account, transaction: Transaction) -> dict[str, Any]:
@@ -230,7 +214,6 @@ def _networks(transaction: Transaction) -> dict[str, Any]:
 
 
 def _receipt(account: Account, transaction: Transaction) -> dict[str, Any]:
-    card = as_instrument(transaction.instrument)
     return {
         "id": transaction.id,
         "global_id": global_id("transaction", transaction.id),
@@ -247,7 +230,11 @@ def _receipt(account: Account, transaction: Transaction) -> dict[str, Any]:
         "pin_verified": False,
         "processing_mode": None,
         "network_identification_code": None,
-        "card_type": card["card_type"],
-        "card_last_4": card["last_4"],
-        "account_balance": None,
+        **_card(transaction.instrument),
     }
+
+
+def _card(instrument: Instrument) -> dict[str, Any]:
+    if instrument.kind != "credit_card":
+        return {}
+    return {"card_type": instrument.brand, "card_last_4": instrument.last_4, "account_balance": None}

@@ -10,11 +10,10 @@ from evpay_contrib_emulators.braintree.errors import Denied, Invalid, NotFound, 
 from evpay_contrib_emulators.braintree.instruments import Instrument, Method
 from evpay_contrib_emulators.braintree.parameters import is_true
 from evpay_contrib_emulators.braintree.paying import card_of, default_method, nonce_of
-from evpay_contrib_emulators.braintree.responses import APPROVED, Response, decline
 from evpay_contrib_emulators.braintree.things import Customer, Nonce
+from evpay_contrib_emulators.braintree.verifying import verified
 
 __all__ = [
-    "VerificationDeclined",
     "create_customer",
     "create_method",
     "create_nonce",
@@ -207,53 +206,7 @@ def _verification(account: Account, instrument: Instrument, params: Params) -> d
     """Ask the bank whether the card is good, if that is asked for."""
     if not is_true(params, "options", "verify_card") or instrument.kind != "credit_card":
         return None
-    response = decline(2000) if instrument.rule == "processor_declined" else APPROVED
-    verification = _as_verification(account, instrument, response)
-    if not response.is_approval:
-        raise VerificationDeclined(response.text, verification)
-    return verification
-
-
-class VerificationDeclined(Exception):
-    """422 with a verification: the bank does not vouch for the card."""
-
-    def __init__(self, message: str, verification: dict[str, Any]) -> None:
-        super().__init__(message)
-        self.verification = verification
-
-
-def _as_verification(account: Account, instrument: Instrument, response: Response) -> dict[str, Any]:
-    now = account.now()
-    return {
-        "status": "verified" if response.is_approval else "processor_declined",
-        "cvv_response_code": "M",
-        "avs_error_response_code": None,
-        "avs_postal_code_response_code": "M",
-        "avs_street_address_response_code": "I",
-        "gateway_rejection_reason": None,
-        "merchant_account_id": account.options.default_account,
-        "processor_response_code": response.code,
-        "processor_response_text": response.text,
-        "processor_response_type": response.type,
-        "additional_processor_response": response.detail,
-        "amount": "0.00",
-        "currency_iso_code": account.options.merchant_accounts[account.options.default_account],
-        "three_d_secure_info": None,
-        "id": new_id(),
-        "credit_card": {
-            "token": None,
-            "bin": instrument.bin,
-            "last_4": instrument.last_4,
-            "card_type": instrument.brand,
-            "expiration_month": instrument.expiration_month,
-            "expiration_year": instrument.expiration_year,
-        },
-        "created_at": now,
-        "updated_at": now,
-        "network_transaction_id": f"0{now:%Y%m%d%H%M%S}",
-        "network_response_code": "XX",
-        "network_response_text": "sample network response text",
-    }
+    return verified(account, instrument, billing=params.get("billing_address"))
 
 
 def update_method(account: Account, token: str, params: Params) -> Method:
