@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
@@ -21,6 +22,7 @@ MOST_BYTES: Final = 1_000_000
 CUT: Final = "emulator.cut"
 """Where the scope of a request has the function that closes its connection at once."""
 
+_log: Final = logging.getLogger(__name__)
 _TICK_S: Final = 0.5
 _REFUSED_SIZE: Final = WireResponse(status=413, body=b"too much", headers={"content-type": "text/plain"})
 _REDIRECT: Final = WireResponse(status=302, headers={"location": "/elsewhere"})
@@ -75,7 +77,10 @@ class Emulator:
         delivery = asyncio.create_task(self.postman.run(lambda: self.gateway))
         try:
             while True:
-                self.catch_up()
+                try:
+                    self.catch_up()
+                except Exception:  # a gateway's mistake is told, and stops neither the clock nor the webhooks
+                    _log.exception("%s could not catch up with its clock", self.name)
                 await asyncio.sleep(_TICK_S)
         finally:
             delivery.cancel()

@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from evpay_contrib_emulators.clock import Clock
 from evpay_contrib_emulators.faults import Fault, Faults
 from evpay_contrib_emulators.gateway import Delivery, Gateway, Resigning
+
+if TYPE_CHECKING:
+    import httpx
 
 __all__ = ["LOOPBACK", "Attempt", "Message", "Postman"]
 
@@ -76,6 +79,7 @@ class Postman:
         self._faults = faults
         self._messages: list[Message] = []
         self._work: list[Message] = []
+        self._client: httpx.AsyncClient | None = None
         self.send_to(url)
 
     def send_to(self, url: str | None) -> None:
@@ -168,11 +172,12 @@ class Postman:
     async def _attempt(self, delivery: Delivery, *, forged: bool) -> Attempt:
         import httpx  # noqa: PLC0415 - takes time to load, and most emulators never send a webhook
 
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=_ANSWER_S, trust_env=False)
         at, status, error = self._clock.now(), None, None
         try:
-            async with httpx.AsyncClient(timeout=_ANSWER_S, trust_env=False) as client:
-                answer = await client.post(self.url or "", content=delivery.body, headers=dict(delivery.headers))
-                status = answer.status_code
-        except httpx.HTTPError as problem:
+            answer = await self._client.post(self.url or "", content=delivery.body, headers=dict(delivery.headers))
+            status = answer.status_code
+        except (httpx.HTTPError, httpx.InvalidURL) as problem:
             error = type(problem).__name__
         return Attempt(at=at, status=status, forged=forged, error=error)
