@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from evpay.errors import ConfigurationError, InvalidInput, UnsupportedOperation
+from evpay.money import Money
 from evpay.providers import (
     Absent,
     Account,
@@ -36,7 +37,7 @@ from evpay.providers import (
 from evpay_providers.stripe import evidence, mapping, params, terminal, webhooks
 from evpay_providers.stripe.amounts import AMOUNT_RULES
 from evpay_providers.stripe.calls import Calls
-from evpay_providers.stripe.mapping import Answer, charge_of
+from evpay_providers.stripe.mapping import Answer, all_of, charge_of
 from evpay_providers.stripe.params import REFERENCE
 from evpay_providers.stripe.settings import StripeSettings
 
@@ -127,6 +128,7 @@ class StripeProvider:
             lambda intent: mapping.authorize_outcome(
                 intent, off_session=request.off_session, account=self._account.name
             ),
+            asked=request.amount,
         )
 
     async def complete(self, request: CompleteRequest) -> Outcome:
@@ -136,10 +138,11 @@ class StripeProvider:
         return await self._calls.read(
             lambda: self._retrieve(request.handle.id),
             lambda intent: mapping.authorize_outcome(intent, account=self._account.name),
+            asked=request.amount,
         )
 
     async def _complete_at_reader(self, request: CompleteRequest) -> Outcome:
-        found = await self._at_reader(request.handle)
+        found = await self._at_reader(request.handle, request.amount)
         if isinstance(found, Unknown):
             return found
         intent, standing = found
@@ -152,6 +155,7 @@ class StripeProvider:
                 request.handle.memo["reader"], fields, _keyed(request)
             ),
             lambda _: terminal.shown(intent),
+            asked=request.amount,
         )
         # A refused leg must not end the payment: the reader may be busy or out of reach for a moment.
         return Unknown(detail=f"the reader was not told: {told.code}") if isinstance(told, Declined | Failed) else told
@@ -172,6 +176,7 @@ class StripeProvider:
                 request.handle.id, fields, _keyed(request)
             ),
             lambda intent: mapping.authorize_outcome(intent, account=self._account.name),
+            asked=request.total,
         )
 
     async def capture(self, request: CaptureRequest) -> Outcome:
@@ -189,6 +194,7 @@ class StripeProvider:
             OperationKind.CAPTURE,
             lambda: self._client.v1.payment_intents.capture_async(request.handle.id, fields, _keyed(request)),
             lambda intent: mapping.capture_outcome(intent, asked=request.amount, multiple=multiple),
+            asked=request.amount,
         )
 
     async def void(self, request: VoidRequest) -> Outcome:
@@ -201,6 +207,7 @@ class StripeProvider:
             OperationKind.VOID,
             lambda: self._client.v1.payment_intents.cancel_async(payment_id, fields, _keyed(request)),
             mapping.void_outcome,
+            asked=request.amount,
         )
 
     async def refund(self, request: RefundRequest) -> Outcome:
@@ -210,6 +217,7 @@ class StripeProvider:
             OperationKind.REFUND,
             lambda: self._client.v1.refunds.create_async(fields, _keyed(request)),
             mapping.refund_outcome,
+            asked=request.amount,
         )
 
     async def look_up(self, request: LookUpRequest) -> Observation | Absent | Unknown:
@@ -250,9 +258,10 @@ class StripeProvider:
         return await self._calls.read(
             lambda: self._client.v1.balance_transactions.list_async(fields),
             lambda page: SettlementPage(
-                lines=tuple(evidence.settlement_line(entry) for entry in page["data"]),
+                lines=tuple(evidence.settlement_line(entry) for entry in all_of(page, of="balance_transaction")),
                 cursor=evidence.next_cursor(page, cursor=request.cursor),
             ),
+            of=mapping.LIST,
         )
 
     async def aclose(self) -> None:
@@ -277,15 +286,18 @@ class StripeProvider:
         again = await self._at_reader(handle if handle and "reader" in handle.memo else found[2])
         return again if isinstance(again, Unknown) else (again[0], again[1] or found[1])
 
-    async def _at_reader(self, handle: Handle) -> tuple[Answer, Outcome | None] | Unknown:
+    async def _at_reader(self, handle: Handle, asked: Money | None = None) -> tuple[Answer, Outcome | None] | Unknown:
         """Read a payment at a reader, and where it stands; the reader first, so that its last doing is seen."""
         reader_id, name = handle.memo["reader"], self._account.name
-        reader = await self._calls.read(lambda: self._client.v1.terminal.readers.retrieve_async(reader_id), _whole)
+        reader = await self._calls.read(
+            lambda: self._client.v1.terminal.readers.retrieve_async(reader_id), _whole, of=mapping.READER_THING
+        )
         if isinstance(reader, Unknown):
             return Unknown(detail="the reader could not be read")
         return await self._calls.read(
             lambda: self._retrieve(handle.id),
             lambda intent: (intent, terminal.standing(intent, reader, handle=handle, account=name)),
+            asked=asked,
         )
 
     async def _find(self, request: VoidRequest | LookUpRequest) -> str | Absent | Unknown:
@@ -298,7 +310,8 @@ class StripeProvider:
         query = f"metadata['{REFERENCE}']:'{reference}'"
         found = await self._calls.read(
             lambda: self._client.v1.payment_intents.search_async({"query": query, "limit": 2}),
-            lambda page: [str(intent["id"]) for intent in page["data"]],
+            lambda page: [str(intent["id"]) for intent in all_of(page, of=mapping.INTENT)],
+            of=mapping.SEARCH_RESULT,
         )
         if isinstance(found, Unknown):
             return found
@@ -310,13 +323,15 @@ class StripeProvider:
         """List a payment's refunds; there are none before a capture."""
         if intent.get("status") != "succeeded" and not intent.get("amount_received"):
             return []
-        return await self._calls.read_all(self._client.v1.refunds.list_async, payment_intent=str(intent.get("id")))
+        return await self._calls.read_all(
+            "refund", self._client.v1.refunds.list_async, payment_intent=str(intent.get("id"))
+        )
 
     async def _disputes_of(self, intent: Answer) -> list[Answer] | Unknown:
         """List a payment's disputes; its charge says whether there are any."""
         if not charge_of(intent).get("disputed"):
             return []
-        return await self._calls.read_all(self._client.v1.disputes.list_async, payment_intent=str(intent.get("id")))
+        return await self._calls.read_all("dispute", self._client.v1.disputes.list_async, payment_intent=intent["id"])
 
 
 def _resendable(settings: StripeSettings) -> list[OperationKind]:

@@ -57,10 +57,16 @@ def _tagged(intent: Answer) -> list[Report]:
     return reports
 
 
-def _refunds(refunds: Sequence[Answer], *, complete: bool) -> list[Report]:
-    """Report refunds; one that is not ours only if it moved our balance, for a release may be shown as a refund."""
+def _refunds(refunds: Sequence[Answer], *, currency: str, complete: bool) -> list[Report]:
+    """Report refunds; one that is not ours only if it moved our balance, for a release may be shown as a refund.
+
+    Raises:
+        ValueError: a refund is in another currency than its payment.
+    """
     reports = []
     for refund in refunds:
+        if refund["currency"] != currency:
+            raise ValueError("a refund in another currency")
         reference = (refund.get("metadata") or {}).get(REFERENCE)
         if reference or (complete and refund.get("balance_transaction")):
             reports.append(Report(kind=OperationKind.REFUND, outcome=refund_outcome(refund), reference=reference))
@@ -103,7 +109,7 @@ def observation(
     reports = _tagged(intent)
     if not any(report.kind is OperationKind.INCREMENT for report in reports):
         reports.insert(0, Report(kind=OperationKind.AUTHORIZE, outcome=authorized, reference=payment_reference))
-    given_back = _refunds(refunds, complete=intent.get("amount_received") is not None)
+    given_back = _refunds(refunds, currency=intent["currency"], complete=intent.get("amount_received") is not None)
     if intent["status"] == "canceled" and intent.get("cancellation_reason") in EXPIRIES and was_held(intent):
         reports.append(Report(kind=OperationKind.VOID, outcome=void_outcome(intent)))
     return Observation(

@@ -28,7 +28,13 @@ from evpay_providers.stripe.failures import REFUND_FAILURES, decline
 from evpay_providers.stripe.params import PAYPAL, READER
 
 __all__ = [
+    "INTENT",
+    "LIST",
+    "READER_THING",
+    "REFUND",
+    "SEARCH_RESULT",
     "Answer",
+    "all_of",
     "amount_of",
     "authorize_outcome",
     "authorized_amount",
@@ -36,6 +42,7 @@ __all__ = [
     "charge_of",
     "handle_of",
     "hold_of",
+    "other_thing",
     "refund_outcome",
     "released_amount",
     "void_outcome",
@@ -43,6 +50,13 @@ __all__ = [
 ]
 
 Answer = Mapping[str, Any]
+
+# `object` of what is read here. https://docs.stripe.com/api (checked 2026-11-20)
+INTENT: Final = "payment_intent"
+REFUND: Final = "refund"
+READER_THING: Final = "terminal.reader"
+LIST: Final = "list"
+SEARCH_RESULT: Final = "search_result"
 
 # How long a hold lasts where the answer does not say, by brand.
 # https://docs.stripe.com/payments/place-a-hold-on-a-payment-method (checked 2026-11-20)
@@ -83,6 +97,30 @@ CHIP_SLIP: Final = (
     "transaction_status_information",
     "account_type",
 )
+
+
+def other_thing(answer: Answer, *, of: str, asked: Money | None = None) -> str | None:
+    """Say how an answer is about something else than was asked for; None: it is about that.
+
+    A charge and a refund have a status and an amount too, and an amount in another currency is not the one we asked.
+    """
+    if answer.get("object") != of:
+        return f"the answer is no {of}"
+    if asked is not None and of != READER_THING and str(answer.get("currency")).upper() != asked.currency.code:
+        return f"the answer is not in {asked.currency.code}"
+    return None
+
+
+def all_of(page: Answer, *, of: str) -> list[Answer]:
+    """Return what a list holds.
+
+    Raises:
+        ValueError: there is something of another kind in it.
+    """
+    found: list[Answer] = page["data"]
+    if any(other_thing(entry, of=of) for entry in found):
+        raise ValueError(f"not each of the list is a {of}")
+    return found
 
 
 def charge_of(intent: Answer) -> Answer:

@@ -68,7 +68,11 @@ class Desk:
             return refused, error if refused != 200 else self.reader
         if path == "/v1/disputes":
             return refused, error if refused != 200 else self.disputes
-        known = {"/v1/refunds": page(), "/v1/terminal/readers/tmr_1": self.reader}
+        known = {
+            "/v1/refunds": page(),
+            "/v1/terminal/readers/tmr_1": self.reader,
+            "/v1/payment_intents/search": {**page(self.intent), "object": "search_result"},
+        }
         return 200, known.get(path, self.intent)
 
 
@@ -178,8 +182,6 @@ async def test_look_up_sees_that_the_driver_cancelled(desk, provider):
 
 async def test_look_up_by_reference_finds_the_reader(desk, provider):
     """An answer was lost, so there is no handle: the payment itself names its reader."""
-    desk.intent = {**OPEN, "data": [OPEN]}
-
     seen = await provider.look_up(orders.question())
 
     assert seen.reports[0].outcome.action == ON_THE_READER

@@ -298,7 +298,7 @@ async def test_notice_does_not_become_an_exception():
     class Noticing(BaseHTTPRequestHandler):
         def do_POST(self):
             self.rfile.read(int(self.headers["Content-Length"]))
-            content = b'{"id": "pi_1", "object": "payment_intent", "status": "processing", "livemode": false}'
+            content = b'{"id": "pi_1", "object": "payment_intent", "status": "processing", "currency": "eur"}'
             self.send_response(200)
             self.send_header("Stripe-Notice", "this version is old")
             self.send_header("Content-Length", str(len(content)))

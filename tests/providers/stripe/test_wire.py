@@ -495,7 +495,7 @@ async def test_client_that_was_passed_in_is_used_and_left_open(server):
 
         async def request_async(self, method, url, headers, post_data=None):
             self.calls += 1
-            return b'{"id": "pi_1", "object": "payment_intent", "status": "processing", "livemode": false}', 200, {}
+            return b'{"id": "pi_1", "object": "payment_intent", "status": "processing", "currency": "eur"}', 200, {}
 
         async def close_async(self):
             self.closed = True
