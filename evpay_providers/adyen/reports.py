@@ -5,10 +5,10 @@ import io
 import re
 from collections.abc import Iterator, Mapping
 from datetime import date
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import TYPE_CHECKING, Final
 
-from evpay.money import Money
+from evpay.money import Money, exponent_of
 from evpay.providers import Failed, OperationKind, SettlementLine, SettlementPage, SettlementsRequest, Unknown
 from evpay_providers.adyen.mapping import split_void_reference
 from evpay_providers.adyen.settings import AdyenSettings
@@ -82,20 +82,22 @@ def _rows(text: str) -> Iterator[dict[str, str]]:
 
 def _line(row: Mapping[str, str], *, batch: int, number: int) -> SettlementLine:
     """Read one line: gross in the currency of the payment, fee and net in that of the settlement."""
-    net_currency = row["Net Currency"]
-    gross_currency = row["Gross Currency"] or net_currency
-    net = _difference(row, credit="Net Credit (NC)", debit="Net Debit (NC)")
-    fee = sum((_decimal(row.get(name)) for name in _FEES), Decimal(0))
-    is_charged = bool(row["Gross Currency"])
-    gross = _difference(row, credit="Gross Credit (GC)", debit="Gross Debit (GC)") if is_charged else net + fee
+    currency = row["Net Currency"]
+    net = _rounded(_difference(row, credit="Net Credit (NC)", debit="Net Debit (NC)"), currency)
+    fee = _rounded(sum((_decimal(row.get(name)) for name in _FEES), Decimal(0)), currency)
+    gross = net + fee
+    if row["Gross Currency"]:
+        gross = Money(_difference(row, credit="Gross Credit (GC)", debit="Gross Debit (GC)"), row["Gross Currency"])
+        # What is rounded adds up all the same.
+        fee = gross - net if gross.currency == net.currency else fee
     reference = row.get("Modification Merchant Reference") or ""
-    of_void = split_void_reference(reference, currency=gross_currency)
+    of_void = split_void_reference(reference, currency=gross.currency.code)
     return SettlementLine(
         id=f"{batch}:{number}",
         kind=LINE_KINDS.get(row["Type"]),
-        gross=Money(gross, gross_currency),
-        fee=Money(fee, net_currency),
-        net=Money(net, net_currency),
+        gross=gross,
+        fee=fee,
+        net=net,
         settled_on=date.fromisoformat((row.get("Booking Date") or row["Creation Date"])[:10]),
         payment_id=row["Psp Reference"] or None,
         effect_id=row["Modification Reference"] or None,
@@ -106,6 +108,11 @@ def _line(row: Mapping[str, str], *, batch: int, number: int) -> SettlementLine:
 
 def _decimal(text: str | None) -> Decimal:
     return Decimal(text) if text else Decimal(0)
+
+
+def _rounded(amount: Decimal, currency: str) -> Money:
+    """Round what Adyen settles in parts of the smallest unit: it pays out ISK and CLP with two decimals."""
+    return Money(amount.quantize(Decimal(1).scaleb(-exponent_of(currency)), ROUND_HALF_EVEN), currency)
 
 
 def _difference(row: Mapping[str, str], *, credit: str, debit: str) -> Decimal:

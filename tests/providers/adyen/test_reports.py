@@ -72,6 +72,16 @@ async def test_lines_of_a_report(teller, reporting):
     assert (first.settled_on, first.payout, page.cursor) == (date(2026, 11, 18), "4", "5")
 
 
+async def test_parts_of_a_krona_are_rounded_and_add_up(teller, reporting):
+    """Adyen settles ISK with two decimals, and nothing can pay half a krona."""
+    row = ROWS[0].replace("EUR,,5.00,1,EUR,,4.88,,0.04,0.01,0.07", "ISK,,500.00,1,ISK,,495.50,,3.00,0.50,1.00")
+    teller.tell(report(row))
+
+    (line,) = (await page_of(reporting, cursor="4")).lines
+
+    assert (line.gross, line.fee, line.net) == (Money("500", "ISK"), Money("4", "ISK"), Money("496", "ISK"))
+
+
 async def test_ids_are_stable_and_differ(teller, reporting):
     """Reading again gives the same, and no two lines share one."""
     teller.tell(report(*ROWS))
