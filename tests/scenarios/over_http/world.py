@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ __all__ = ["AheadEnv", "World", "a_world"]
 
 SITE = Site(id="harbour", time_zone="Europe/Berlin", country="DE")
 TARIFF = Tariff.per_kwh("0.50", currency="EUR", vat="19", prices="gross")
+POLICY = Policy(hold="20 EUR", raise_step="12 EUR")
 FACTS = ("authorized", "captured", "released", "refunded", "charged_back")
 
 
@@ -45,10 +46,18 @@ class AheadEnv(RealEnv):
 class World:
     """One backend and the gateways that it may pay through, by name."""
 
-    pay: EvPay
+    store: str
     env: AheadEnv
     emulators: Mapping[str, RunningEmulator]
     gateways: Mapping[str, Gateway]
+    pay: EvPay = field(init=False)
+
+    async def open(self, *names: str) -> None:
+        """Open the store with these gateways, the first one for new sessions; as an operator's new set-up would."""
+        if hasattr(self, "pay"):
+            await self.pay.aclose()
+        providers = [self.gateways[name].provider(self.emulators[name].url) for name in names]
+        self.pay = EvPay.open(self.store, providers=providers, policy=POLICY, env=self.env, worker=False)
 
     @property
     def now(self) -> datetime:
@@ -63,13 +72,30 @@ class World:
             await asyncio.to_thread(emulator.advance, seconds)
 
     async def until(self, is_so: Callable[[], Awaitable[Any]], what: str) -> None:
-        """Wait for a condition, doing what a backend's worker does meanwhile."""
-        deadline = time.monotonic() + 30
+        """Wait for a condition, doing what a backend's worker does meanwhile; time passes ever faster here."""
+        deadline, step_s = time.monotonic() + 30, 0.5
         while not await is_so():
-            assert time.monotonic() < deadline, f"it did not come to this: {what}"
+            assert time.monotonic() < deadline, f"it did not come to this: {what}\n{await self.told()}"
             await self.pay.recover()
-            self.env.put_forward(0.5)
+            await self.advance(seconds=step_s)
+            step_s = min(step_s * 1.2, 600)
             await asyncio.sleep(0.02)
+
+    async def told(self) -> str:
+        """Return every operation that is not settled, and what the gateways were asked last, for a failed test."""
+        intents = [intent async for intent in self.pay.payments.list()]
+        found = [
+            f"{intent.session_id} {done.kind} {done.state} {done.outcome}"
+            for intent in intents
+            for done in intent.operations
+            if done.state not in ("succeeded", "declined", "failed")
+        ]
+        asked = [
+            f"{name} {entry['method']} {entry['path']} {entry['status']} {entry['fault']}"
+            for name, emulator in self.emulators.items()
+            for entry in emulator.journal()[-6:]
+        ]
+        return "\n".join([*found, *asked])
 
     async def start(self, gateway: Gateway, session_id: str = "S-1", **fields: Any) -> Start:
         """Let somebody plug in."""
@@ -131,31 +157,29 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    folder: Path, emulators: Mapping[str, RunningEmulator], *, names: Iterable[str], **options: Any
+    folder: Path, emulators: Mapping[str, RunningEmulator], *, names: Iterable[str]
 ) -> AsyncIterator[World]:
-    """Open a backend with these gateways, in this order; at the end, our facts are what they say they hold."""
-    env, gateways = AheadEnv(), {name: GATEWAYS[name] for name in names}
+    """Open a backend with these gateways, in this order."""
+    gateways = {name: GATEWAYS[name] for name in names}
     chosen = {name: emulators[name] for name in gateways}
-    providers = [gateway.provider(chosen[name].url) for name, gateway in gateways.items()]
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     for name, emulator in chosen.items():
         emulator.clear()
         emulator.send_webhooks_to(f"{address}/webhooks/{name}")
-    policy = Policy(**{"hold": "20 EUR", "raise_step": "12 EUR", **options.pop("policy", {})})
-    async with (
-        EvPay.open(
-            f"sqlite:///{folder / 'evpay.db'}", providers=providers, policy=policy, env=env, worker=False, **options
-        ) as pay,
-        _receiving(pay, listener),
-    ):
-        yield World(pay=pay, env=env, emulators=chosen, gateways=gateways)
+    world = World(store=f"sqlite:///{folder / 'evpay.db'}", env=AheadEnv(), emulators=chosen, gateways=gateways)
+    await world.open(*gateways)
+    try:
+        async with _receiving(world, listener):
+            yield world
+    finally:
+        await world.pay.aclose()
 
 
 @asynccontextmanager
-async def _receiving(pay: EvPay, listener: socket.socket) -> AsyncIterator[None]:
+async def _receiving(world: World, listener: socket.socket) -> AsyncIterator[None]:
     """Take webhooks in at an address of ours, until the end of the block."""
-    app = Starlette(routes=[webhook_route(lambda _: pay)])
+    app = Starlette(routes=[webhook_route(lambda _: world.pay)])
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
     server.install_signal_handlers = lambda: None
     serving = asyncio.create_task(server.serve(sockets=[listener]))
