@@ -6,6 +6,7 @@ from typing import Any, Final
 import typer
 from rich.table import Table
 
+from evpay.cli.conformance import check, new
 from evpay.cli.invocation import ConfigOption, JsonOption, StoreOption, invocation, write_json
 from evpay.cli.stand_ins import stand_in
 from evpay.cli.wording import console, shown
@@ -39,10 +40,22 @@ class _Row:
         }
 
 
-def providers(
+providers: Final = typer.Typer(add_completion=False)
+providers.command("new")(new)
+providers.command("check")(check)
+
+
+@providers.callback(invoke_without_command=True)
+def listed(
     context: typer.Context, store: StoreOption = None, config: ConfigOption = None, as_json: JsonOption = False
 ) -> None:
-    """List the providers that are installed, and the accounts that are set up, with what each can be told."""
+    """List the providers that are installed, and the accounts that are set up, with what each can be told.
+
+    `new` and `check` are for authors of providers.
+    """
+    if context.invoked_subcommand is not None:
+        invocation(context, store=store, config=config, as_json=as_json)
+        return
     said = invocation(context, store=store, config=config, as_json=as_json)
     installed = [_installed(name) for name in provider_names()]
     accounts = [_account(provider) for provider in said.settings().built_providers()]
