@@ -79,7 +79,7 @@ class Emulator:
             while True:
                 try:
                     self.catch_up()
-                except Exception:  # a gateway's mistake is told, and stops neither the clock nor the webhooks
+                except Exception:  # noqa: BLE001 - a gateway's mistake is told, and stops neither the clock nor the webhooks
                     _log.exception("%s could not catch up with its clock", self.name)
                 await asyncio.sleep(_TICK_S)
         finally:
