@@ -50,7 +50,9 @@ class WireError(Exception):
 
 def json_answer(status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> WireResponse:
     """Return an answer with a JSON body."""
-    return WireResponse(status=status, body=json.dumps(body).encode(), headers={**_JSON, **(headers or {})})
+    return WireResponse(
+        status=status, body=json.dumps(body, default=str).encode(), headers={**_JSON, **(headers or {})}
+    )
 
 
 def error_answer(error: WireError, *, psp: str | None, headers: Mapping[str, str] | None = None) -> WireResponse:

@@ -9,7 +9,7 @@ from evpay_contrib_emulators.adyen.books import Books, Move, Payment, StoredMeth
 from evpay_contrib_emulators.adyen.refusals import Verdict
 from evpay_contrib_emulators.adyen.webhooks import post
 
-__all__ = ["capture_in_full", "conclude", "payment_answer"]
+__all__ = ["capture_in_full", "conclude", "hold_on", "payment_answer"]
 
 _OPERATIONS: Final = ("CANCEL", "CAPTURE", "REFUND")
 _REFUSED_REASONS: Final = frozenset({"Refused", "Error", "Cancelled"})
@@ -30,13 +30,36 @@ def conclude(books: Books, payment: Payment, verdict: Verdict) -> None:
 
 def _hold(books: Books, payment: Payment, verdict: Verdict) -> None:
     payment.authorized = payment.requested * verdict.share // 100
-    payment.expires = books.clock.now() + timedelta(days=books.options.hold_days)
+    hold_on(books, payment)
     payment.effects["authorize"] += 1
     payment.auth_code = f"{secrets.randbelow(1_000_000):06}"
     if payment.pre_auth and books.options.synchronous_adjustments:
         payment.blob = secrets.token_urlsafe(48)
     if payment.store and payment.shopper:
         _store(books, payment, payment.shopper)
+
+
+def hold_on(books: Books, payment: Payment) -> None:
+    """Hold for as long as an authorisation stands, counted from now."""
+    lasts = timedelta(days=books.options.hold_days)
+    payment.expires = books.clock.now() + lasts
+    books.do_in(lasts.total_seconds(), lambda: _expire(books, payment))
+
+
+def _expire(books: Books, payment: Payment) -> None:
+    if not payment.held or payment.expires is None or payment.expires > books.clock.now():
+        return
+    payment.released += payment.held
+    payment.end = "expired"
+    post(
+        books,
+        "EXPIRE",
+        psp=payment.psp,
+        reference=payment.reference,
+        amount=payment.authorized,
+        currency=payment.currency,
+        payment=payment,
+    )
 
 
 def _store(books: Books, payment: Payment, shopper: str) -> None:

@@ -23,6 +23,7 @@ OUTCOMES: Final[Mapping[str, Verdict | None]] = {
     "cancelled": Verdict(result="Cancelled", reason="Shopper Cancelled", code="16", raw="CANCELLED"),
     "pending": Verdict(result="Pending"),
 }
+_URL_CHARACTERS: Final = ":/?#[]@!$&'()*+,;=%"
 _PAGE: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Test bank</title></head><body>
 <h1>Test bank</h1><p>{amount} for {reference}</p>{links}</body></html>"""
 
@@ -93,10 +94,9 @@ def redirect_page(books: Books, returns: Returns, request: WireRequest) -> WireR
             result = returns.give(payment, outcome)
         except ValueError as error:
             return WireResponse(status=409, body=str(error).encode(), headers={"content-type": "text/plain"})
-        mark = "&" if "?" in payment.return_url else "?"
-        return WireResponse(
-            status=302, headers={"location": f"{payment.return_url}{mark}redirectResult={quote(result, safe='')}"}
-        )
+        back = quote(payment.return_url, safe=_URL_CHARACTERS)
+        mark = "&" if "?" in back else "?"
+        return WireResponse(status=302, headers={"location": f"{back}{mark}redirectResult={quote(result, safe='')}"})
     links = "".join(
         f'<p><a href="{REDIRECT_PATH}?MD={quote(payment.token)}&amp;outcome={name}">{name}</a></p>' for name in OUTCOMES
     )

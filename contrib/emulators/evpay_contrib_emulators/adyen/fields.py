@@ -1,7 +1,6 @@
 """What each call takes: names, kinds and lengths of fields. Whatever else a request has is refused."""
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
 from evpay_contrib_emulators.adyen.answers import WireError
@@ -14,6 +13,7 @@ _BOOLEAN: Final = "boolean"
 _TEXTS: Final = "texts"  # an object whose values are all strings
 _OBJECT: Final = "object"  # what is in it is not looked at
 _OBJECTS: Final = "objects"  # the same, many times
+_MOST: Final = 2**63 - 1
 
 # A rule is one of the words above, the greatest length of a string, the strings that are allowed, or, with a capital
 # letter, the name of another table.
@@ -254,7 +254,7 @@ def _check_value(name: str, value: object, rule: _Rule) -> None:
 
 def _fits(value: object, rule: str) -> bool:
     if rule == _INTEGER:
-        return isinstance(value, int) and not isinstance(value, bool | Decimal)
+        return isinstance(value, int) and not isinstance(value, bool) and -_MOST - 1 <= value <= _MOST
     if rule == _BOOLEAN:
         return isinstance(value, bool)
     if rule == _TEXT:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, unquote
 from evpay_contrib_emulators.adyen import webhooks
 from evpay_contrib_emulators.adyen.acts import Acts
 from evpay_contrib_emulators.adyen.answers import WireError, error_answer, json_answer
-from evpay_contrib_emulators.adyen.books import Books, Payment
+from evpay_contrib_emulators.adyen.books import Books
 from evpay_contrib_emulators.adyen.details import Returns, redirect_page
 from evpay_contrib_emulators.adyen.modifications import MODIFICATIONS, cancel_by_reference, modify
 from evpay_contrib_emulators.adyen.options import changed
@@ -110,9 +110,6 @@ class AdyenGateway:
     def catch_up(self) -> None:
         """Do what is due: modifications are processed, holds expire, and a batch is settled if that is nightly."""
         self._books.catch_up()
-        for payment in self._books.payments.values():
-            if payment.held and payment.expires is not None and payment.expires <= self.clock.now():
-                self._expire(payment)
         today = self.clock.now().date()
         if self._books.options.settle_nightly and today > self._settled_on:
             settle(self._books)
@@ -151,19 +148,6 @@ class AdyenGateway:
 
     def _flush(self) -> None:
         self._flushed += webhooks.deliveries(self._books, flush=True)
-
-    def _expire(self, payment: Payment) -> None:
-        payment.released += payment.held
-        payment.end = "expired"
-        webhooks.post(
-            self._books,
-            "EXPIRE",
-            psp=payment.psp,
-            reference=payment.reference,
-            amount=payment.authorized,
-            currency=payment.currency,
-            payment=payment,
-        )
 
     def _is_known(self, request: WireRequest) -> bool:
         """Return whether the request has the key of the account, in its own header or as a password."""
@@ -245,9 +229,18 @@ def _read(body: bytes) -> dict[str, Any]:
         content = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise WireError("702", "Unexpected input", status=400) from error
-    if not isinstance(content, dict):
-        raise WireError("702", "Unexpected input: an object is expected", status=400)
+    if not isinstance(content, dict) or not _is_text(content):
+        raise WireError("702", "Unexpected input: an object of Unicode text is expected", status=400)
     return content
+
+
+def _is_text(content: object) -> bool:
+    """Return whether all of it can be written down: JSON can escape halves of characters, which cannot."""
+    try:
+        json.dumps(content, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _refuse_constant(name: str) -> None:

@@ -4,11 +4,11 @@ import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any, Final
 
 from evpay_contrib_emulators.adyen.amounts import currency_of, value_of
 from evpay_contrib_emulators.adyen.answers import WireError
+from evpay_contrib_emulators.adyen.authorising import hold_on
 from evpay_contrib_emulators.adyen.books import Books, Move, Payment
 from evpay_contrib_emulators.adyen.fields import check
 from evpay_contrib_emulators.adyen.payments import check_account
@@ -257,7 +257,7 @@ def _adjust(books: Books, payment: Payment, request: _Request) -> _Came:
     if reason:
         return _Came(reason=reason)
     payment.authorized = request.amount
-    payment.expires = books.clock.now() + timedelta(days=books.options.hold_days)
+    hold_on(books, payment)
     payment.effects["increment"] += 1
     if payment.blob is None:
         return _Came()

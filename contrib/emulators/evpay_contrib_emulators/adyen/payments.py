@@ -111,7 +111,7 @@ def _stored_method(books: Books, body: Mapping[str, Any]) -> StoredMethod | None
     if stored is None or stored.shopper != body.get("shopperReference"):
         raise WireError("803")
     kind = details.get("type", stored.instrument.kind)
-    check({**details, "type": kind}, "CardDetails" if kind in {"scheme", "card"} else "PayPalDetails")
+    check({**details, "type": kind}, "PayPalDetails" if kind in ("paypal", "venmo") else "CardDetails")
     return stored
 
 

@@ -18,6 +18,7 @@ from evpay_contrib_emulators.gateway import WireResponse
 
 __all__ = ["STATES", "Terminals"]
 
+_MOST: Final = 10**12
 STATES: Final = ("ready", "busy", "cancelled")
 _SERVICE_ID: Final = re.compile(r"[A-Za-z0-9]{1,10}", re.ASCII)
 
@@ -236,8 +237,8 @@ def _wire(amount: object, currency: str) -> int:
         value = wire_value(Decimal(amount), currency)
     except (ArithmeticError, ValueError) as error:
         raise _MalformedError(str(error)) from error
-    if value <= 0:
-        raise _MalformedError("RequestedAmount must be positive")
+    if not 0 < value < _MOST:
+        raise _MalformedError("RequestedAmount is not an amount")
     return value
 
 
@@ -256,9 +257,10 @@ def _acquirer_data(text: object) -> dict[str, str]:
     if not isinstance(content, dict):
         raise _MalformedError("SaleToAcquirerData cannot be read")
     flat = {name: str(value) for name, value in content.items() if isinstance(value, str)}
-    for name in ("additionalData", "metadata"):
-        for key, value in (content.get(name) or {}).items():
-            flat[key if name == "additionalData" else f"metadata.{key}"] = str(value)
+    for name, prefix in (("additionalData", ""), ("metadata", "metadata.")):
+        inner = content.get(name)
+        if isinstance(inner, dict):
+            flat |= {f"{prefix}{key}": str(value) for key, value in inner.items()}
     return flat
 
 
