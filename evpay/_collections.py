@@ -92,7 +92,7 @@ class Payments:
     ) -> PaymentIntent:
         """Give captured money back, all of it or an amount."""
         engine = await self._view.engine()
-        case, _ = await engine.payer.refund(
+        case, _ = await engine.refunder.refund(
             self._view.tenant,
             intent_id,
             None if amount is None else amount_of(amount, "amount"),
@@ -102,12 +102,32 @@ class Payments:
         )
         return self._view.intent(case)
 
-    async def resolve(self, intent_id: str, *, outcome: Outcome, reason: str, evidence: str) -> PaymentIntent:
-        """Say what became of an unknown operation, on evidence that a person has seen."""
+    async def resolve(
+        self,
+        intent_id: str,
+        *,
+        outcome: Outcome | None = None,
+        operation: str | None = None,
+        reason: str,
+        evidence: str,
+    ) -> PaymentIntent:
+        """Say what became of an unknown operation, on evidence that a person has seen.
+
+        `operation` names one, where several are unknown or one only waits. Without an outcome: a person has looked at
+        what they were asked to look at, and the intent is no longer `unresolved` because of it.
+
+        Raises:
+            InvalidTransition: nothing is unknown, several are, or the outcome contradicts what was asked.
+        """
         engine = await self._view.engine()
-        said = refuse_card_number(reason, field="reason")
         case = await engine.payer.resolve(
-            self._view.tenant, intent_id, outcome=outcome, reason=said, evidence=evidence, actor=self._view.actor
+            self._view.tenant,
+            intent_id,
+            outcome=outcome,
+            operation=operation,
+            reason=refuse_card_number(reason, field="reason"),
+            evidence=refuse_card_number(evidence, field="evidence"),
+            actor=self._view.actor,
         )
         return self._view.intent(case)
 

@@ -280,7 +280,7 @@ class EvPay:
             InvalidTransition: more than was captured, or the capture is not confirmed yet.
         """
         engine = await self._engine()
-        return await engine.payer.refund_receipt(
+        return await engine.refunder.refund_receipt(
             self._tenant,
             identifier(receipt, "receipt"),
             None if amount is None else amount_of(amount, "amount"),

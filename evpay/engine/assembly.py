@@ -2,6 +2,7 @@
 
 from evpay.engine.context import Context
 from evpay.engine.ending import Ender
+from evpay.engine.evidence import Evidence
 from evpay.engine.housekeeping import Housekeeper
 from evpay.engine.inbox import Inbox
 from evpay.engine.metering import Meterer
@@ -9,6 +10,7 @@ from evpay.engine.opening import Opener
 from evpay.engine.outbox import Outbox
 from evpay.engine.paying import Payer
 from evpay.engine.recovery import Recoverer
+from evpay.engine.refunding import Refunder
 from evpay.engine.runner import Runner
 from evpay.engine.tracking import Tracker
 
@@ -23,18 +25,20 @@ class Engine:
         self.runner = Runner(context)
         self.tracker = Tracker(context)
         self.recoverer = Recoverer(context, self.runner)
-        self.inbox = Inbox(context, self.runner, self.recoverer)
+        self.evidence = Evidence(context, self.runner, self.recoverer)
+        self.inbox = Inbox(context, self.evidence)
         self.opener = Opener(context, self.runner, self.tracker, self.recoverer)
         self.meterer = Meterer(context, self.runner, self.tracker)
         self.ender = Ender(context, self.runner, self.tracker, self.recoverer)
         self.payer = Payer(context, self.runner, self.recoverer)
+        self.refunder = Refunder(context, self.payer)
         self.outbox = Outbox(context, self.tracker)
         self.housekeeper = Housekeeper(
             context,
             runner=self.runner,
             tracker=self.tracker,
             recoverer=self.recoverer,
-            inbox=self.inbox,
+            evidence=self.evidence,
             meterer=self.meterer,
             ender=self.ender,
         )

@@ -12,7 +12,7 @@ from evpay.payments.debt import Debt
 from evpay.payments.intent import Snapshot
 from evpay.payments.lifecycle import is_final_capture
 from evpay.payments.operation import IN_FLIGHT, UNSETTLED, OperationKind, OperationState
-from evpay.payments.records import OperationRecord, PaymentRecord
+from evpay.payments.records import OperationRecord, PaymentRecord, ReviewRecord
 from evpay.receipts.model import Receipt, ReceiptKind
 from evpay.sessions.model import Admission, SessionStatus
 from evpay.store.rows import SessionRecord
@@ -36,7 +36,7 @@ class Case:
     session: SessionRecord | None = None
     debt: Debt | None = None
     receipts: tuple[Receipt, ...] = ()
-    open_review: bool = False
+    reviews: tuple[ReviewRecord, ...] = ()
 
     @property
     def tenant(self) -> str:
@@ -58,6 +58,11 @@ class Case:
     def credit_note(self, operation_id: str) -> Receipt | None:
         """Return the credit note that a refund operation gave."""
         return next((found for found in self.receipts if found.refund_id == operation_id), None)
+
+    @property
+    def open_review(self) -> bool:
+        """Whether a person must look at it."""
+        return any(found.closed_us is None for found in self.reviews)
 
     @property
     def receipt(self) -> Receipt | None:

@@ -21,7 +21,17 @@ from evpay.sessions.model import SessionStatus
 from evpay.store.commit import Commit, Insert, Numbered, Sealed, Update, Write
 from evpay.store.rows import debt_values
 
-__all__ = ["confirming", "credit_note_rows", "debt_rows", "owed", "receipt_commit", "total_facts"]
+__all__ = [
+    "confirming",
+    "credit_note_rows",
+    "creditable",
+    "debt_rows",
+    "note_of",
+    "notes_due",
+    "owed",
+    "receipt_commit",
+    "total_facts",
+]
 
 
 def total_facts(case: Case) -> MoneyFacts:
@@ -162,18 +172,70 @@ def receipt_commit(case: Case, *, seller: Seller, test: bool, now_us: int) -> Co
 
 _NOTE_STATES = {
     OperationState.SUCCEEDED: SettlementState.SETTLED,
+    OperationState.RESERVED: SettlementState.DUE,  # refused for now, and asked for again later
     OperationState.DECLINED: SettlementState.DUE,
     OperationState.FAILED: SettlementState.DUE,
 }
+_REFUSED = frozenset({OperationState.DECLINED, OperationState.FAILED})
+
+
+def _notes(case: Case) -> tuple[dict[str, Receipt], list[Receipt]]:
+    """Return the credit note of each refund, and those that nothing came of: the next refund of as much takes one.
+
+    A refund that was refused leaves its note due; asking again, under another key, does not promise it twice.
+    """
+    notes: dict[str, Receipt] = {}
+    free: list[Receipt] = []
+    for operation in case.snapshot.operations:
+        if operation.kind is not OperationKind.REFUND:
+            continue
+        note = case.credit_note(operation.id)
+        if note is None:
+            note = next((found for found in free if to_minor(found.total) == operation.amount), None)
+            free = [found for found in free if found is not note]
+        if note is not None:
+            notes[operation.id] = note
+            free += [note] if operation.state in _REFUSED else []
+    return notes, free
+
+
+def note_of(case: Case, operation_id: str) -> Receipt | None:
+    """Return the credit note of a refund: its own, or the one that an earlier, refused refund left due."""
+    return _notes(case)[0].get(operation_id)
+
+
+def notes_due(case: Case) -> list[Receipt]:
+    """Return the credit notes whose refund was refused, and that no other refund has taken over."""
+    return _notes(case)[1]
+
+
+def creditable(case: Case) -> int | None:
+    """Return what credit notes may still promise of a receipt, in minor units; None where there is no receipt."""
+    if case.receipt is None:
+        return None
+    notes, _ = _notes(case)
+    promised = sum(to_minor(found.total) for found in case.receipts if found.kind is ReceiptKind.CREDIT_NOTE)
+    coming = sum(
+        found.amount
+        for found in case.snapshot.operations
+        if found.kind is OperationKind.REFUND and found.state in UNSETTLED and found.id not in notes
+    )
+    return to_minor(case.receipt.total) - promised - coming
 
 
 def credit_note_rows(case: Case, operation: OperationRecord, *, test: bool, now_us: int) -> list[Write]:
-    """Return the writes of the credit note that a refund of a session gives, whatever came of the refund."""
+    """Return the writes of the credit note that a refund of a session gives, whatever came of the refund.
+
+    All notes together never promise more than the receipt's total, also where the processor gave back more.
+    """
     original = case.receipt
-    if operation.kind is not OperationKind.REFUND or original is None or case.credit_note(operation.id) is not None:
+    if operation.kind is not OperationKind.REFUND or original is None or note_of(case, operation.id) is not None:
+        return []
+    left = (creditable(case) or 0) + (operation.amount if operation.state in UNSETTLED else 0)
+    if left <= 0:
         return []
     state = _NOTE_STATES.get(operation.state, SettlementState.CONFIRMING)
-    amount = from_minor(operation.amount, operation.currency)
+    amount = from_minor(min(operation.amount, left), operation.currency)
     draft = draft_credit_note(
         original=original,
         amount=amount,

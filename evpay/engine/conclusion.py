@@ -3,21 +3,18 @@
 Pure: the case as it is on disk and what was learned go in, rows come out.
 """
 
-import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Final
-
-from pydantic import TypeAdapter
+from typing import Final
 
 from evpay.engine.announcing import announce
+from evpay.engine.bookkeeping import record_rows
 from evpay.engine.case import Case, wake_us
 from evpay.engine.closing import credit_note_rows, debt_rows
 from evpay.engine.drafts import update_payment
+from evpay.engine.foreign import against_plan
 from evpay.engine.requests import key_for
-from evpay.ids import canonical_json, wire_key
+from evpay.engine.reviews import is_known, open_row, settled_rows
 from evpay.instants import instant
-from evpay.ledger import postings
 from evpay.money import to_minor
 from evpay.payments.account import Capabilities
 from evpay.payments.lifecycle import Settlement, is_final_capture, settle
@@ -26,12 +23,11 @@ from evpay.payments.outcome import ActionRequired, Declined, Failed, Outcome, Pe
 from evpay.payments.reasons import OF_THE_SENDING, Advice, Reason, advice_for, may_try_elsewhere
 from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.sessions.model import Admission, SessionStatus
-from evpay.store.commit import Commit, Insert, Update, Write
+from evpay.store.commit import Commit, Update, Write
 from evpay.store.rows import SessionRecord, operation_values, session_values
 
 __all__ = ["Lesson", "answer_start", "conclude", "next_look_us", "update_session"]
 
-_OUTCOME: Final[TypeAdapter[Any]] = TypeAdapter(Outcome)
 _SECOND: Final = 1_000_000
 _DRIVEN_FOR_US: Final = 7 * 86_400 * _SECOND
 _FIRST_LOOK_US: Final = 60 * _SECOND
@@ -72,9 +68,9 @@ def conclude(case: Case, lesson: Lesson, *, capabilities: Capabilities, test: bo
     lesson = replace(lesson, outcome=_believed(lesson))
     settled = _proven_hold(case, payment, found, lesson.outcome, now_us=now_us)
     told = settle(settled[-1].payment if settled else payment, found, lesson.outcome, now_us=now_us)
-    if told.repeated:
+    if told.repeated or (told.operation == found and told.review and is_known(case, payment, told.review)):
         return Commit(lesson.extra_writes) if lesson.extra_writes else None
-    told = _released(_rescheduled(told, found, lesson.outcome, now_us=now_us), capabilities)
+    told = against_plan(case, _released(_rescheduled(told, found, lesson.outcome, now_us=now_us), capabilities))
     settled += [told, *([] if settled else _settle_authorize(case, told, lesson.outcome, now_us=now_us))]
     return _rows(case, payment, settled, lesson, capabilities=capabilities, test=test, now_us=now_us)
 
@@ -146,6 +142,8 @@ def _settle_authorize(case: Case, first: Settlement, outcome: Outcome, *, now_us
         return []
     if operation.kind is OperationKind.COMPLETE and not isinstance(outcome, Unknown):
         second = settle(first.payment, authorize, outcome, now_us=now_us)
+        if second.repeated:
+            return []
         return [_rescheduled(second, authorize, outcome, now_us=now_us)]
     if operation.kind is OperationKind.VOID and operation.state is OperationState.SUCCEEDED:
         # Not CANCELLED, which is final: should money come after all, it is late money, and is voided again.
@@ -185,9 +183,12 @@ def _rows(
     writes: list[Write] = []
     payment = before
     for settlement in settled:
-        held = payment.facts.open_hold
-        payment, rows = _record(_carried(payment, settlement), settlement, lesson, open_before=held, now_us=now_us)
+        payment, rows = record_rows(
+            payment, settlement, lesson.outcome, source=lesson.source, actor=lesson.actor, now_us=now_us
+        )
         writes += rows
+        if settlement.review is not None:
+            writes.append(open_row(case, payment, settlement.operation, settlement.review, now_us=now_us))
     after = case.after(payment, *(settlement.operation for settlement in settled))
     session, session_writes = _session_after(after, settled, lesson, now_us=now_us)
     after = replace(after, session=session)
@@ -200,16 +201,18 @@ def _rows(
     writes += debt_rows(after, now_us=now_us)
     told = next(settlement.operation for settlement in settled if settlement.operation.id == lesson.operation_id)
     writes += credit_note_rows(after, told, test=test, now_us=now_us)
-    for reason in (settlement.review for settlement in settled if settlement.review is not None):
-        problem = {"code": "review", "subject": payment.session_id or payment.intent_id, "message": reason}
+    writes += settled_rows(case, settled, source=lesson.source, actor=lesson.actor, now_us=now_us)
+    for code, message in _problems(settled):
+        problem = {"code": code, "subject": payment.session_id or payment.intent_id, "message": message}
         writes += announce(after, "attention_needed", {"problem": problem}, now_us=now_us)
     writes += announce(after, "payment_changed", {"intent": case.snapshot.intent.id}, now_us=now_us)
     return Commit((*writes, *lesson.extra_writes))
 
 
-def _carried(payment: PaymentRecord, settlement: Settlement) -> PaymentRecord:
-    """Take over everything that a settlement changed, but count events and chain hashes from the payment so far."""
-    return replace(settlement.payment, events=payment.events, head=payment.head)
+def _problems(settled: list[Settlement]) -> list[tuple[str, str]]:
+    """Return what a person is told of, with its code."""
+    reviews = [("review", found.review) for found in settled if found.review is not None]
+    return reviews + [found.notice for found in settled if found.notice is not None]
 
 
 def _released(settlement: Settlement, capabilities: Capabilities) -> Settlement:
@@ -221,50 +224,6 @@ def _released(settlement: Settlement, capabilities: Capabilities) -> Settlement:
         return settlement
     released = replace(settlement.payment, totals=settlement.payment.totals.plus({"released": rest}))
     return replace(settlement, payment=released, changes={**settlement.changes, "released": rest})
-
-
-def _record(
-    payment: PaymentRecord, settlement: Settlement, lesson: Lesson, *, open_before: int, now_us: int
-) -> tuple[PaymentRecord, list[Write]]:
-    """Return the payment one event on, and the event with its postings."""
-    operation = settlement.operation
-    body: Mapping[str, Any] = {
-        "operation": operation.id,
-        "kind": operation.kind.value,
-        "state": operation.state.value,
-        "outcome": _OUTCOME.dump_python(operation.outcome or lesson.outcome, mode="json"),
-        "changes": dict(settlement.changes),
-        "source": lesson.source,
-        "actor": lesson.actor,
-    }
-    text = canonical_json(dict(body))
-    no = payment.events + 1
-    head = hashlib.sha256((payment.head + text).encode()).hexdigest()
-    key = {"tenant": payment.tenant, "payment": payment.id, "no": no}
-    kind = f"{operation.kind.value}.{operation.state.value}"
-    writes: list[Write] = [Insert("event", {**key, "kind": kind, "body": text, "at_us": now_us, "hash": head})]
-    posted = postings(payment.funding, settlement.changes, open_before=open_before, open_after=payment.facts.open_hold)
-    for line, posting in enumerate(posted, 1):
-        values = {"line": line, "debit": posting.debit, "credit": posting.credit, "amount": posting.amount}
-        writes.append(Insert("ledger", {**key, **values, "currency": payment.currency}))
-    if settlement.payment.handle is not None and settlement.payment.handle.id:
-        alias = {"tenant": payment.tenant, "account": payment.account.name, "id": settlement.payment.handle.id}
-        writes.append(Insert("alias", {**alias, "payment": payment.id}, or_ignore=True))
-    if settlement.review is not None:
-        writes += _review(payment, settlement.review, now_us=now_us)
-    return replace(payment, events=no, head=head), writes
-
-
-def _review(payment: PaymentRecord, reason: str, *, now_us: int) -> list[Write]:
-    opened = {
-        "tenant": payment.tenant,
-        "id": wire_key("review", payment.id, reason),
-        "payment": payment.id,
-        "subject": payment.session_id or payment.intent_id,
-        "reason": reason,
-        "opened_us": now_us,
-    }
-    return [Insert("review", opened, or_ignore=True)]
 
 
 def _operations(case: Case, settled: list[Settlement]) -> list[Write]:

@@ -88,11 +88,11 @@ def _case(connection: Connection, tenant: str, intent_id: str, *, live: bool) ->
         return None
     session_id = snapshot.intent.session_id
     if session_id is None:
-        return Case(snapshot=snapshot, open_review=reads.open_review(connection, tenant=tenant, intent_id=intent_id))
+        return Case(snapshot=snapshot, reviews=reads.reviews_of(connection, tenant=tenant, intent_id=intent_id))
     return Case(
         snapshot=snapshot,
         session=reads.session(connection, tenant=tenant, session_id=session_id),
         debt=reads.debt(connection, tenant=tenant, debt_id=debt_id(session_id)),
         receipts=tuple(reads.receipts_of(connection, tenant=tenant, session_id=session_id)),
-        open_review=reads.open_review(connection, tenant=tenant, intent_id=intent_id),
+        reviews=reads.reviews_of(connection, tenant=tenant, intent_id=intent_id),
     )

@@ -12,7 +12,7 @@ from evpay.engine.conclusion import update_session
 from evpay.engine.context import Context
 from evpay.engine.drafts import update_payment
 from evpay.engine.ending import Ender
-from evpay.engine.inbox import Inbox
+from evpay.engine.evidence import Evidence
 from evpay.engine.metering import Meterer, step_minor, stop_requested
 from evpay.engine.recovery import Recoverer
 from evpay.engine.runner import Runner
@@ -64,7 +64,7 @@ class Housekeeper:
         runner: Runner,
         tracker: Tracker,
         recoverer: Recoverer,
-        inbox: Inbox,
+        evidence: Evidence,
         meterer: Meterer,
         ender: Ender,
     ) -> None:
@@ -72,7 +72,7 @@ class Housekeeper:
         self._runner = runner
         self._tracker = tracker
         self._recoverer = recoverer
-        self._inbox = inbox
+        self._evidence = evidence
         self._meterer = meterer
         self._ender = ender
 
@@ -93,9 +93,16 @@ class Housekeeper:
         return min(max(wait_s, _LEAST_S), _MOST_S) if wait_s > 0 else _MOST_S
 
     async def recover(self) -> Recovery:
-        """Do one pass."""
+        """Do one pass. Messages are applied beside the rest: however many wait, no deadline waits for them."""
+        applying = asyncio.ensure_future(self._evidence.apply_due())
+        try:
+            return await self._look_after(applying)
+        finally:
+            applying.cancel()
+            await asyncio.gather(applying, return_exceptions=True)
+
+    async def _look_after(self, applying: asyncio.Future[int]) -> Recovery:
         now_us = self._context.env.now_us()
-        evidence = await self._inbox.apply_due()
         operations = await self._context.store.read(lambda c: reads.due_operations(c, now_us=now_us))
         settled, failed = await self._each(operations, lambda due: self._recoverer.recover(*due))
         payments = await self._context.store.read(lambda c: reads.due_payments(c, now_us=now_us))
@@ -103,7 +110,7 @@ class Housekeeper:
         sessions = await self._context.store.read(lambda c: reads.due_sessions(c, now_us=now_us))
         _, failed_sessions = await self._each(sessions, lambda due: self._session(*due))
         return Recovery(
-            evidence_applied=evidence,
+            evidence_applied=await applying,
             operations_settled=sum(settled),
             operations_open=len(settled) - sum(settled),
             payments_looked_at=len(payments),

@@ -1,33 +1,27 @@
-"""Evidence from outside: proven, kept, answered, and only then applied."""
+"""Messages from outside: proven, kept and answered; `evpay.engine.evidence` applies them afterwards."""
 
 import hashlib
 import logging
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import Connection, Row
 
 from evpay.engine.announcing import announce_to
-from evpay.engine.case import Case
 from evpay.engine.context import DEFAULT_TENANT, Context
-from evpay.engine.recovery import Recoverer
-from evpay.engine.runner import Runner
+from evpay.engine.evidence import Evidence
 from evpay.errors import EvpayError, WebhookRejected
 from evpay.ids import canonical_json
 from evpay.instants import instant
 from evpay.model import FrozenModel
-from evpay.payments.operation import OperationState
 from evpay.payments.outcome import Observation, Unknown
 from evpay.providers import MAX_BODY_BYTES, Provider, WebhookRequest
 from evpay.store import reads
-from evpay.store.commit import AlreadyThere, Commit, Insert, Update
+from evpay.store.commit import AlreadyThere, Commit, Insert
 
 __all__ = ["Inbox", "WebhookReply"]
 
 _OBSERVATION: Final = TypeAdapter(Observation)
-_SECOND: Final = 1_000_000
-_PARKED_S: Final = (1, 10, 60, 600, 3_600, 21_600, 86_400)
 _MAX_HEADERS: Final = 100
 _log = logging.getLogger("evpay.engine")
 
@@ -41,12 +35,11 @@ class WebhookReply(FrozenModel):
 
 
 class Inbox:
-    """Takes webhooks, and applies them when their payment is known."""
+    """Takes webhooks."""
 
-    def __init__(self, context: Context, runner: Runner, recoverer: Recoverer) -> None:
+    def __init__(self, context: Context, evidence: Evidence) -> None:
         self._context = context
-        self._runner = runner
-        self._recoverer = recoverer
+        self._evidence = evidence
 
     async def take(self, account: str, *, body: bytes, headers: Mapping[str, str], url: str | None) -> WebhookReply:
         """Prove a message, keep what it says, and answer; it is applied afterwards.
@@ -75,7 +68,7 @@ class Inbox:
         for observation in seen:
             await self._keep(account, observation, body)
         if seen:
-            self._runner.background(self.apply_due(), name="inbox")
+            self._evidence.apply_soon()
         return WebhookReply()
 
     async def _parse(self, provider: Provider, request: WebhookRequest) -> tuple[Observation, ...] | Unknown:
@@ -122,76 +115,3 @@ class Inbox:
             await self._context.store.commit(Commit((Insert("inbox", {**key, **row, "payment": None}), *told)))
         except AlreadyThere:
             return
-
-    async def apply_due(self) -> int:
-        """Apply what is due; return how many messages found their payment."""
-        rows = await self._context.store.read(
-            lambda connection: reads.due_inbox(connection, now_us=self._context.env.now_us())
-        )
-        applied = 0
-        for row in rows:
-            try:
-                applied += await self._apply(row)
-            except Exception:  # noqa: BLE001 - one message that cannot be applied must not stop the others
-                _log.exception("a message could not be applied; others go on", extra={"account": row.account})
-                await self._park(row)
-        return applied
-
-    async def _apply(self, row: Row[Any]) -> int:
-        observation = _OBSERVATION.validate_json(row.body)
-        found = await self._context.store.read(lambda connection: _payment_of(connection, row.account, observation))
-        if found is None:
-            await self._park(row)
-            return 0
-        tenant, intent_id, payment_id = found
-        case = await self._context.case(tenant, intent_id)
-        if _has_live_call(case, payment_id, now_us=self._context.env.now_us()):
-            await self._reschedule(row, self._context.env.now_us() + 2 * _SECOND, payment_id)
-            return 0
-        if observation.reports or observation.totals is not None:
-            await self._recoverer.apply(tenant, intent_id, payment_id, observation, source="webhook")
-        else:
-            provider = self._context.provider(case.payment(payment_id))
-            if provider.capabilities.look_up:
-                seen = await self._recoverer.look(case, provider, payment_id=payment_id)
-                if isinstance(seen, Unknown):
-                    await self._park(row)
-                    return 0
-        await self._runner.drive(tenant, intent_id)
-        await self._reschedule(row, None, payment_id)
-        return 1
-
-    async def _park(self, row: Row[Any]) -> None:
-        wait_s = _PARKED_S[min(row.attempts, len(_PARKED_S) - 1)]
-        await self._reschedule(row, self._context.env.now_us() + wait_s * _SECOND, row.payment)
-
-    async def _reschedule(self, row: Row[Any], next_us: int | None, payment_id: str | None) -> None:
-        key = {"tenant": row.tenant, "account": row.account, "event_id": row.event_id}
-        values = {"next_us": next_us, "attempts": row.attempts + 1, "payment": payment_id}
-        await self._context.store.commit(Commit((Update("inbox", key, values),)))
-
-
-def _payment_of(connection: Connection, account: str, seen: Observation) -> tuple[str, str, str] | None:
-    """Return (tenant, intent, payment) of an observation: by our references first, then by their ids."""
-    if seen.payment_reference is not None:
-        found = reads.payment_by_reference(connection, account=account, reference=seen.payment_reference)
-        if found is not None:
-            return found
-    for report in seen.reports:
-        operation = (
-            reads.operation_by_reference(connection, account=account, reference=report.reference)
-            if report.reference
-            else None
-        )
-        if operation is not None:
-            return reads.payment_by_id(connection, tenant=operation.tenant, payment_id=operation.payment_id)
-    if seen.payment_id is not None:
-        return reads.payment_by_alias(connection, account=account, processor_id=seen.payment_id)
-    return None
-
-
-def _has_live_call(case: Case, payment_id: str, *, now_us: int) -> bool:
-    """Say whether somebody is waiting for an answer right now, which is better evidence than a message."""
-    lease = case.payment(payment_id).lease_us
-    flying = any(found.state is OperationState.SUBMITTING for found in case.snapshot.of(payment_id))
-    return flying and lease is not None and lease > now_us

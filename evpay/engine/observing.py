@@ -1,23 +1,21 @@
 """From an observation to what it says about each operation. Pure.
 
 A report under our reference is about our operation; one without is the processor's own doing, and becomes an
-operation of its own. Totals settle the one operation in flight that they can be about.
+operation of its own. Totals settle what is on its way and can have moved them; where nothing is, they tell of the
+processor's own doing.
 """
 
-from dataclasses import replace
-
+from evpay.engine import foreign
 from evpay.engine.case import Case
 from evpay.engine.conclusion import Lesson
-from evpay.engine.drafts import update_payment
-from evpay.ids import canonical_json, wire_key
-from evpay.money import from_minor, to_minor
+from evpay.engine.foreign import PROCESSOR, Told, told_by_report, untold
+from evpay.money import from_minor
 from evpay.payments.operation import IN_FLIGHT, OperationKind, OperationState
 from evpay.payments.outcome import Observation, Report, Succeeded
-from evpay.payments.records import OperationRecord, PaymentRecord
-from evpay.store.commit import Commit, Insert
-from evpay.store.rows import operation_values
+from evpay.payments.records import OperationRecord
+from evpay.store.commit import Commit
 
-__all__ = ["in_order", "lesson_of", "lesson_of_totals"]
+__all__ = ["in_order", "is_early", "lesson_of", "lesson_of_totals"]
 
 _ORDER = {kind: index for index, kind in enumerate(OperationKind)}
 
@@ -27,9 +25,10 @@ _MOVED = {
     OperationKind.CAPTURE: "captured",
     OperationKind.VOID: "released",
     OperationKind.REFUND: "refunded",
+    OperationKind.CHARGEBACK: "charged_back",
 }
 
-_THEIRS = frozenset({OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND, OperationKind.CHARGEBACK})
+_WAITING = frozenset({OperationState.PENDING, OperationState.REQUIRES_ACTION})
 
 
 def in_order(seen: Observation) -> list[Report]:
@@ -44,61 +43,63 @@ def lesson_of(
     payment = case.payment(payment_id)
     ours = next((o for o in case.snapshot.of(payment_id) if o.reference == report.reference), None)
     if ours is not None:
-        return Lesson(operation_id=ours.id, outcome=report.outcome, source=source, actor="processor"), None
-    return _own(case, payment, report, seen, now_us=now_us)
+        return Lesson(operation_id=ours.id, outcome=report.outcome, source=source, actor=PROCESSOR), None
+    told = told_by_report(case, payment, report, event_id=seen.event_id, now_us=now_us)
+    return None if told is None else _theirs(told)
 
 
-def lesson_of_totals(case: Case, payment_id: str, seen: Observation, *, source: str) -> Lesson | None:
-    """Settle the one operation in flight that the totals can be about, if exactly its total moved as asked."""
+def is_early(case: Case, payment_id: str, seen: Observation) -> bool:
+    """Say whether a message tells the end of something of which the beginning was not told: it waits for that."""
+    return any(foreign.is_early(case, case.payment(payment_id), report) for report in seen.reports)
+
+
+def lesson_of_totals(
+    case: Case, payment_id: str, seen: Observation, *, source: str, now_us: int
+) -> tuple[Lesson, Commit | None] | None:
+    """Return the next thing that the totals say: what became of an operation of ours, or what they did themselves."""
+    ours = _settled_by_totals(case, payment_id, seen, source=source)
+    if ours is not None:
+        return ours, None
+    told = untold(case, case.payment(payment_id), seen, now_us=now_us)
+    return None if told is None else _theirs(told)
+
+
+def _settled_by_totals(case: Case, payment_id: str, seen: Observation, *, source: str) -> Lesson | None:
+    """Settle what is on its way and of one kind, if exactly its total moved as asked.
+
+    A hold may be less than was asked: nothing else moves that total.
+    """
     payment, totals = case.payment(payment_id), seen.totals
     told = {report.reference for report in seen.reports}
-    flying = [o for o in case.snapshot.of(payment_id) if o.state in IN_FLIGHT and o.reference not in told]
-    if totals is None or len(flying) != 1 or flying[0].kind not in _MOVED or totals.currency != payment.currency:
+    open_ = [o for o in case.snapshot.of(payment_id) if _waits_for_word(o) and o.reference not in told]
+    if totals is None or len({o.kind for o in open_}) != 1 or totals.currency != payment.currency:
         return None
-    operation = flying[0]
-    name, raised = _MOVED[operation.kind], operation.kind is OperationKind.INCREMENT
+    name = _MOVED[open_[0].kind]
     moved = getattr(totals, name) - getattr(payment.facts, name)
-    wanted = operation.amount - payment.facts.authorized if raised else operation.amount
-    if moved <= 0 or moved != wanted:
+    wanted = {o.id: o.amount - payment.facts.authorized if _is_raise(o) else o.amount for o in open_}
+    fitting = [o for o in open_ if moved in (wanted[o.id], sum(wanted.values()))]
+    first = open_[0]
+    if moved <= 0 or not (fitting or (first.kind is OperationKind.AUTHORIZE and moved < first.amount)):
         return None
-    outcome = Succeeded(amount=from_minor(operation.amount, payment.currency), handle=payment.handle)
-    return Lesson(operation_id=operation.id, outcome=outcome, source=source, actor="processor")
-
-
-def _own(
-    case: Case, payment: PaymentRecord, report: Report, seen: Observation, *, now_us: int
-) -> tuple[Lesson, Commit] | None:
-    """Return what the processor did by itself, as an operation with an id derived from theirs.
-
-    Nothing for what cannot be told from a repeat, or what has not (yet) happened.
-    """
-    theirs = getattr(report.outcome, "id", None) or seen.event_id
-    if theirs is None or report.kind not in _THEIRS:
-        return None
-    identity = wire_key("processor", payment.account.name, report.kind.value, theirs)
-    known = case.operation(identity)
-    lesson = Lesson(operation_id=identity, outcome=report.outcome, source="processor", actor="processor")
-    if known is not None:
-        return lesson, Commit()  # perhaps its reversal: a chargeback that was won, a refund that came back
-    if not isinstance(report.outcome, Succeeded):
-        return None
-    operation = OperationRecord(
-        tenant=payment.tenant,
-        id=identity,
-        payment_id=payment.id,
-        no=payment.operations + 1,
-        kind=report.kind,
-        amount=to_minor(report.outcome.amount),
-        currency=payment.currency,
-        digest=identity,
-        reference=wire_key("reference", identity),
-        idempotency_key=wire_key("key", identity),
-        request=canonical_json({"final": False}),
-        state=OperationState.PENDING,
-        provider_ref=theirs,
-        actor="processor",
-        asked_us=now_us,
-        next_us=now_us,
+    operation = fitting[0] if fitting else first
+    confirmed = operation.amount if fitting else moved
+    outcome = Succeeded(
+        amount=from_minor(confirmed, payment.currency), id=operation.provider_ref, handle=payment.handle
     )
-    counted = replace(payment, operations=operation.no)
-    return lesson, Commit((update_payment(payment, counted), Insert("operation", operation_values(operation))))
+    return Lesson(operation_id=operation.id, outcome=outcome, source=source, actor=PROCESSOR)
+
+
+def _waits_for_word(operation: OperationRecord) -> bool:
+    """Say whether an operation was sent and may be what moved a total; a contradiction of theirs is not."""
+    is_contradicted = operation.actor == PROCESSOR and operation.outcome is not None
+    is_sent = operation.state in IN_FLIGHT or operation.state in _WAITING
+    return is_sent and operation.kind in _MOVED and not is_contradicted
+
+
+def _is_raise(operation: OperationRecord) -> bool:
+    return operation.kind is OperationKind.INCREMENT
+
+
+def _theirs(told: Told) -> tuple[Lesson, Commit]:
+    identity, outcome, first = told
+    return Lesson(operation_id=identity, outcome=outcome, source=PROCESSOR, actor=PROCESSOR), first

@@ -1,6 +1,7 @@
 """The payment level: verbs on an intent, for hosts that price and watch by themselves."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import Connection
@@ -10,6 +11,7 @@ from evpay.engine.conclusion import Lesson
 from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, capture_request, draft_void, make_operation, operation_id
 from evpay.engine.recovery import Recoverer
+from evpay.engine.reviews import close_rows
 from evpay.engine.runner import Runner
 from evpay.errors import (
     InvalidInput,
@@ -19,20 +21,19 @@ from evpay.errors import (
     StoreUnavailable,
     UnsupportedOperation,
 )
-from evpay.ids import digest
 from evpay.money import Money, from_minor, to_minor
 from evpay.payments.lifecycle import available, is_live
 from evpay.payments.operation import UNSETTLED, OperationKind, OperationState
-from evpay.payments.outcome import Handle, Outcome
+from evpay.payments.outcome import Handle, Outcome, Unknown
 from evpay.payments.records import OperationRecord, PaymentRecord
-from evpay.providers import CompleteRequest, EffectRequest, IncrementRequest, RefundRequest
-from evpay.receipts.model import Receipt, ReceiptKind
+from evpay.providers import CompleteRequest, EffectRequest, IncrementRequest
 from evpay.store import reads
-from evpay.store.commit import AlreadyThere, GuardMissed
+from evpay.store.commit import AlreadyThere, Commit, GuardMissed
 
-__all__ = ["Payer"]
+__all__ = ["Payer", "minor_of", "refusal"]
 
 _TRIES: Final = 10
+_RESOLVABLE: Final = frozenset({OperationState.UNKNOWN, OperationState.PENDING, OperationState.REQUIRES_ACTION})
 
 
 class Payer:
@@ -43,7 +44,7 @@ class Payer:
         self._runner = runner
         self._recoverer = recoverer
 
-    async def _do(self, tenant: str, intent_id: str, plan: Callable[[Case], Draft]) -> tuple[Case, str]:
+    async def carry_out(self, tenant: str, intent_id: str, plan: Callable[[Case], Draft]) -> tuple[Case, str]:
         """Plan on the newest state and run; the same operation again is joined or looked up, never sent twice."""
         for _ in range(_TRIES):
             case = await self._context.case(tenant, intent_id)
@@ -51,7 +52,7 @@ class Payer:
             known = case.operation(draft.operation.id)
             if known is not None:
                 _same_content(draft.operation, known)
-                return await self._known(case, known), known.id
+                return await self.known(case, known), known.id
             try:
                 await self._runner.run(tenant, intent_id, draft)
             except (AlreadyThere, GuardMissed):
@@ -59,7 +60,8 @@ class Payer:
             return await self._context.case(tenant, intent_id), draft.operation.id
         raise StoreUnavailable(f"Payment intent {intent_id!r} kept being changed by others. Try again.")
 
-    async def _known(self, case: Case, operation: OperationRecord) -> Case:
+    async def known(self, case: Case, operation: OperationRecord) -> Case:
+        """Wait for an operation that is asked for again, or look it up; return the case then."""
         intent_id = case.snapshot.intent.id
         if operation.state is OperationState.SUBMITTING:
             case = await self._runner.join(case.tenant, intent_id, operation.id, within_s=self._context.lease_s)
@@ -79,10 +81,10 @@ class Payer:
             return case
         legs = [found for found in case.snapshot.of(payment.id) if found.kind is OperationKind.COMPLETE]
         if legs and legs[-1].state in UNSETTLED:
-            return await self._known(case, legs[-1])
+            return await self.known(case, legs[-1])
 
         def plan(now: Case) -> Draft:
-            return self._draft(
+            return self.draft(
                 now,
                 now.snapshot.payment,
                 OperationKind.COMPLETE,
@@ -99,21 +101,21 @@ class Payer:
                 actor=actor,
             )
 
-        return (await self._do(tenant, intent_id, plan))[0]
+        return (await self.carry_out(tenant, intent_id, plan))[0]
 
     async def increment(self, tenant: str, intent_id: str, *, to: Money, actor: str | None) -> Case:
         """Raise the hold to a new total, or ask for more time with the same."""
 
         def plan(case: Case) -> Draft:
             payment = case.snapshot.payment
-            total = _minor(to, payment, "to")
+            total = minor_of(to, payment, "to")
             identity = ("increment", str(total), str(payment.expires_us))
             if case.operation(operation_id(payment.id, *identity)) is None:
                 self._require(case, "increment")
                 if total < payment.facts.authorized or (total == payment.facts.authorized and not _extends(payment)):
                     held = from_minor(payment.facts.authorized, payment.currency)
-                    raise _refusal(case, self._verbs(case), "increment", f"{to} is not more than the hold of {held}.")
-            return self._draft(
+                    raise refusal(case, self.verbs(case), "increment", f"{to} is not more than the hold of {held}.")
+            return self.draft(
                 case,
                 payment,
                 OperationKind.INCREMENT,
@@ -130,7 +132,7 @@ class Payer:
                 actor=actor,
             )
 
-        return (await self._do(tenant, intent_id, plan))[0]
+        return (await self.carry_out(tenant, intent_id, plan))[0]
 
     async def capture(
         self, tenant: str, intent_id: str, amount: Money | None, *, final: bool, key: str | None, actor: str | None
@@ -141,15 +143,15 @@ class Payer:
             payment = case.snapshot.payment
             identity = ("capture", key or ("final" if final else f"{amount}"))
             known = case.operation(operation_id(payment.id, *identity))
-            wanted = _minor(amount, payment, "amount") if amount is not None else payment.facts.open_hold
+            wanted = minor_of(amount, payment, "amount") if amount is not None else payment.facts.open_hold
             if known is not None:
-                wanted = _minor(amount, payment, "amount") if amount is not None else known.amount
+                wanted = minor_of(amount, payment, "amount") if amount is not None else known.amount
             else:
                 self._require(case, "capture")
                 if not 0 < wanted <= payment.capturable:
                     most = from_minor(payment.capturable, payment.currency)
-                    raise _refusal(
-                        case, self._verbs(case), "capture", f"{amount} cannot be captured; at most {most} can."
+                    raise refusal(
+                        case, self.verbs(case), "capture", f"{amount} cannot be captured; at most {most} can."
                     )
                 if not final and not (payment.hold and payment.hold.multiple_captures):
                     raise UnsupportedOperation(
@@ -158,9 +160,9 @@ class Payer:
                         verb="capture",
                     )
             request_of = capture_request(payment, amount=wanted, final=final)
-            return self._draft(case, payment, OperationKind.CAPTURE, identity, wanted, request_of, actor=actor)
+            return self.draft(case, payment, OperationKind.CAPTURE, identity, wanted, request_of, actor=actor)
 
-        return (await self._do(tenant, intent_id, plan))[0]
+        return (await self.carry_out(tenant, intent_id, plan))[0]
 
     async def void(self, tenant: str, intent_id: str, *, actor: str | None) -> Case:
         """Give back everything that is not captured."""
@@ -169,11 +171,11 @@ class Payer:
         operations = case.snapshot.of(payment.id)
         voids = [found for found in operations if found.kind is OperationKind.VOID]
         if voids and (voids[-1].state in UNSETTLED or not is_live(payment, operations)):
-            return await self._known(case, voids[-1])
+            return await self.known(case, voids[-1])
         if not is_live(payment, operations):
-            raise _refusal(case, self._verbs(case), "void", "There is no hold that could be let go.")
+            raise refusal(case, self.verbs(case), "void", "There is no hold that could be let go.")
         return (
-            await self._do(
+            await self.carry_out(
                 tenant,
                 intent_id,
                 lambda now: draft_void(
@@ -182,106 +184,65 @@ class Payer:
             )
         )[0]
 
-    async def refund(
-        self, tenant: str, intent_id: str, amount: Money | None, *, reason: str, key: str | None, actor: str | None
-    ) -> tuple[Case, str]:
-        """Give back captured money; return the case and the operation's id."""
-        case = await self._context.case(tenant, intent_id)
-        await self._confirm_captures(case)
-
-        def plan(now: Case) -> Draft:
-            payment = next((p for p in now.snapshot.payments if p.facts.captured > 0), now.snapshot.payment)
-            wanted = _minor(amount, payment, "amount") if amount is not None else None
-            identity = ("refund", key if key is not None else digest({"amount": str(wanted), "reason": reason}))
-            known = now.operation(operation_id(payment.id, *identity))
-            refundable = payment.facts.refundable - _refunding(now, payment)
-            minor = wanted if wanted is not None else known.amount if known is not None else refundable
-            if known is None:
-                self._check_refund(now, payment, minor, refundable)
-            captures = [o for o in now.snapshot.of(payment.id) if o.kind is OperationKind.CAPTURE and o.provider_ref]
-            return self._draft(
-                now,
-                payment,
-                OperationKind.REFUND,
-                identity,
-                minor,
-                lambda reference, wire: RefundRequest(
-                    reference=reference,
-                    idempotency_key=wire,
-                    payment_reference=payment.reference,
-                    handle=payment.handle or Handle(id=""),
-                    amount=from_minor(minor, payment.currency),
-                    capture_id=captures[0].provider_ref if captures else None,
-                    note=reason,
-                ),
-                reason=reason,
-                actor=actor,
-            )
-
-        return await self._do(tenant, intent_id, plan)
-
-    def _check_refund(self, case: Case, payment: PaymentRecord, minor: int, refundable: int) -> None:
-        if not self._context.provider(payment).capabilities.refund:
-            raise UnsupportedOperation(
-                f"Account {payment.account.name!r} cannot give money back. Pay the driver by other means.",
-                account=payment.account.name,
-                verb="refund",
-            )
-        if not 0 < minor <= refundable:
-            asked, most = from_minor(max(minor, 0), payment.currency), from_minor(refundable, payment.currency)
-            raise _refusal(case, self._verbs(case), "refund", f"{asked} cannot be refunded; at most {most} can.")
-
-    async def _confirm_captures(self, case: Case) -> None:
-        """Let captures under way come to their end before money is given back."""
-        for operation in case.snapshot.operations:
-            if operation.kind is OperationKind.CAPTURE and operation.state in UNSETTLED:
-                case = await self._known(case, operation)
-                fresh = case.operation(operation.id)
-                if fresh is not None and fresh.state in UNSETTLED:
-                    raise _refusal(
-                        case,
-                        self._verbs(case),
-                        "refund",
-                        "Its capture is not confirmed yet. Try again when the processor has said what became of it.",
-                    )
-
-    async def refund_receipt(
-        self, tenant: str, number: str, amount: Money | None, *, reason: str, key: str | None, actor: str | None
-    ) -> Receipt:
-        """Refund a receipt, and return the credit note."""
-        original = await self._context.store.read(
-            lambda connection: reads.receipt(connection, tenant=tenant, number=number)
-        )
-        if original is None or original.intent_id is None:
-            raise NotFound("receipt", number)
-        if original.kind is not ReceiptKind.RECEIPT:
-            raise InvalidInput(
-                f"{number!r} is a credit note. Refund the receipt that it corrects: {original.corrects!r}.",
-                code="not_a_receipt",
-            )
-        case, operation_id_ = await self.refund(tenant, original.intent_id, amount, reason=reason, key=key, actor=actor)
-        note = case.credit_note(operation_id_)
-        if note is None:
-            raise StoreUnavailable(
-                f"The refund of {number!r} is under way elsewhere, and its credit note follows. "
-                "Ask again with the same key."
-            )
-        return note
-
     async def resolve(
-        self, tenant: str, intent_id: str, *, outcome: Outcome, reason: str, evidence: str, actor: str | None
+        self,
+        tenant: str,
+        intent_id: str,
+        *,
+        outcome: Outcome | None,
+        operation: str | None,
+        reason: str,
+        evidence: str,
+        actor: str | None,
     ) -> Case:
-        """Let a person say what became of an unknown operation; what the processor says wins over it."""
+        """Let a person say what became of an operation, or that they have looked; the processor's word wins over it."""
         case = await self._context.case(tenant, intent_id)
-        unknown = [found for found in case.snapshot.operations if found.state is OperationState.UNKNOWN]
-        if not unknown:
-            raise _refusal(case, self._verbs(case), "resolve", "No operation of it is unknown.")
-        lesson = Lesson(
-            operation_id=unknown[0].id, outcome=outcome, source=f"operator: {reason} ({evidence})", actor=actor
-        )
+        said = f"{reason} ({evidence})"
+        if outcome is None:
+            return await self._looked_at(case, said, actor=actor)
+        found = self._resolvable(case, operation)
+        lesson = Lesson(operation_id=found.id, outcome=outcome, source=f"operator: {said}", actor=actor)
         await self._runner.learn(tenant, intent_id, lesson)
         await self._runner.drive(tenant, intent_id)
-        return await self._context.case(tenant, intent_id)
+        case = await self._context.case(tenant, intent_id)
+        after = case.operation(found.id)
+        if after is not None and after.state in UNSETTLED and isinstance(after.outcome, Unknown):
+            why = f"It stays as it is: {after.outcome.detail}."
+            raise refusal(case, self.verbs(case), "resolve", why)
+        return case
+
+    def _resolvable(self, case: Case, named: str | None) -> OperationRecord:
+        """Return the operation that a person may speak about: one that is unknown, contradicted, or named and open."""
+        if named is not None:
+            found = case.operation(named)
+            if found is None:
+                raise NotFound("operation", named)
+            if found.state not in _RESOLVABLE:
+                raise refusal(case, self.verbs(case), "resolve", f"Operation {named!r} is {found.state}.")
+            return found
+        open_ = [o for o in case.snapshot.operations if o.state in _RESOLVABLE and isinstance(o.outcome, Unknown)]
+        unknown = [o for o in case.snapshot.operations if o.state is OperationState.UNKNOWN and o not in open_]
+        match open_ + unknown:
+            case [one]:
+                return one
+            case []:
+                raise refusal(case, self.verbs(case), "resolve", "No operation of it is unknown.")
+            case several:
+                names = ", ".join(f"{found.id} ({found.kind})" for found in several)
+                why = f"Several of its operations are unknown. Name one with operation=: {names}."
+                raise refusal(case, self.verbs(case), "resolve", why)
+
+    async def _looked_at(self, case: Case, said: str, *, actor: str | None) -> Case:
+        """Close the reviews of an intent that are about nothing which is still open."""
+        open_ = {found.id for found in case.snapshot.operations if found.state in _RESOLVABLE}
+        reviews = [found for found in case.reviews if found.closed_us is None and found.note not in open_]
+        if not reviews:
+            why = "Nothing is to be looked at, or only what is open: say what became of it with outcome=."
+            raise refusal(case, self.verbs(case), "resolve", why)
+        rows = close_rows(reviews, actor=actor, note=said, now_us=self._context.env.now_us())
+        with suppress(GuardMissed):  # somebody else has just closed one
+            await self._context.store.commit(Commit(tuple(rows)))
+        return await self._context.case(case.tenant, case.snapshot.intent.id)
 
     async def find(self, tenant: str, name: str) -> Case:
         """Return an intent by its id, its key, or its session's id."""
@@ -314,17 +275,18 @@ class Payer:
         """Return the intents' ids, newest first."""
         return await self._context.store.read(lambda c: reads.intent_ids(c, tenant=tenant, open_hold=open_hold))
 
-    def _verbs(self, case: Case) -> tuple[str, ...]:
+    def verbs(self, case: Case) -> tuple[str, ...]:
+        """Return what the newest attempt allows now."""
         payment = case.snapshot.payment
         can_refund = self._context.provider(payment).capabilities.refund
         return available(payment, case.snapshot.of(payment.id), can_refund=can_refund)
 
     def _require(self, case: Case, verb: str) -> None:
-        verbs = self._verbs(case)
+        verbs = self.verbs(case)
         if verb not in verbs:
-            raise _refusal(case, verbs, verb, "The payment does not allow it now.")
+            raise refusal(case, verbs, verb, "The payment does not allow it now.")
 
-    def _draft(
+    def draft(
         self,
         case: Case,
         payment: PaymentRecord,
@@ -336,6 +298,7 @@ class Payer:
         reason: str | None = None,
         actor: str | None = None,
     ) -> Draft:
+        """Return the operation that a verb asks for, under an id derived from what is asked."""
         del case
         made = make_operation(
             payment,
@@ -350,20 +313,12 @@ class Payer:
         return Draft(payment=payment, operation=made)
 
 
-def _refunding(case: Case, payment: PaymentRecord) -> int:
-    """Return what refunds under way will give back."""
-    return sum(
-        found.amount
-        for found in case.snapshot.of(payment.id)
-        if found.kind is OperationKind.REFUND and found.state in UNSETTLED
-    )
-
-
 def _extends(payment: PaymentRecord) -> bool:
     return payment.hold is not None and payment.hold.extend
 
 
-def _minor(amount: Money, payment: PaymentRecord, path: str) -> int:
+def minor_of(amount: Money, payment: PaymentRecord, path: str) -> int:
+    """Return an amount in minor units, or refuse one in another currency."""
     if amount.currency.code != payment.currency:
         raise InvalidInput(
             f"{path} is {amount}, the payment is in {payment.currency}: evpay never converts currencies.",
@@ -374,16 +329,19 @@ def _minor(amount: Money, payment: PaymentRecord, path: str) -> int:
 
 
 def _same_content(asked: OperationRecord, known: OperationRecord) -> None:
-    if (asked.kind, asked.amount) != (known.kind, known.amount):
+    is_other_reason = asked.kind is OperationKind.REFUND and asked.reason != known.reason
+    if (asked.kind, asked.amount) != (known.kind, known.amount) or is_other_reason:
+        reason = f" for another reason ({known.reason!r})" if is_other_reason else ""
         raise StoreConflict(
-            f"This key was used for a {known.kind} of {from_minor(known.amount, known.currency)}, not for one of "
-            f"{from_minor(asked.amount, asked.currency)}. Use a new key for another one.",
+            f"This key was used for a {known.kind} of {from_minor(known.amount, known.currency)}{reason}, not for one "
+            f"of {from_minor(asked.amount, asked.currency)}. Use a new key for another one.",
             key=known.id,
             existing=known.id,
         )
 
 
-def _refusal(case: Case, verbs: tuple[str, ...], verb: str, why: str) -> InvalidTransition:
+def refusal(case: Case, verbs: tuple[str, ...], verb: str, why: str) -> InvalidTransition:
+    """Return why a verb is refused, with the verbs that are not."""
     intent = case.snapshot.intent
     return InvalidTransition(
         f"Payment intent {intent.id!r}: {verb} is not possible. {why}",

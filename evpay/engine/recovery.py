@@ -27,6 +27,7 @@ __all__ = ["Recoverer"]
 _SECOND = 1_000_000
 _REVIEW_AFTER_US = 86_400 * _SECOND
 _MARGIN_US = 3_600 * _SECOND
+_MOST_BY_TOTALS = 16
 _NOT_RESENT = frozenset({OperationKind.AUTHORIZE, OperationKind.COMPLETE})
 _log = logging.getLogger("evpay.engine")
 
@@ -144,9 +145,14 @@ class Recoverer:
             case = await self._context.case(tenant, intent_id)
             told = lesson_of(case, payment_id, report, seen, source=source, now_us=self._context.env.now_us())
             new += 0 if told is None else await self._apply_one(tenant, intent_id, *told)
-        case = await self._context.case(tenant, intent_id)
-        lesson = lesson_of_totals(case, payment_id, seen, source=source)
-        return new + (0 if lesson is None else await self._runner.learn(tenant, intent_id, lesson))
+        for _ in range(_MOST_BY_TOTALS):
+            case = await self._context.case(tenant, intent_id)
+            now_us = self._context.env.now_us()
+            told = lesson_of_totals(case, payment_id, seen, source=source, now_us=now_us)
+            if told is None or not await self._apply_one(tenant, intent_id, *told):
+                break
+            new += 1
+        return new
 
     async def _apply_one(self, tenant: str, intent_id: str, lesson: Lesson, birth: Commit | None) -> int:
         if birth is not None and birth.writes:
@@ -204,6 +210,7 @@ class Recoverer:
                 "subject": case.snapshot.intent.session_id or case.snapshot.intent.id,
                 "reason": reason,
                 "opened_us": now_us,
+                "note": operation.id,
             }
             writes.append(Insert("review", row, or_ignore=True))
         try:

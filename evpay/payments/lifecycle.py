@@ -45,6 +45,7 @@ class Status(StrEnum):
     VOIDED = "voided"
     PARTIALLY_REFUNDED = "partially_refunded"
     REFUNDED = "refunded"
+    CHARGED_BACK = "charged_back"
     DECLINED = "declined"
     FAILED = "failed"
 
@@ -53,7 +54,8 @@ class Status(StrEnum):
 class Settlement:
     """What an outcome makes of a payment and its operation.
 
-    `changes` are the totals that grew, by name, in minor units; `review` says why a person must look, if one must.
+    `changes` are the totals that grew, by name, in minor units; `review` says why a person must look, if one must;
+    `notice` is a code and what to tell a person of whom nothing is asked.
     `repeated` means that the outcome says nothing new, and nothing is to be written.
     """
 
@@ -61,6 +63,7 @@ class Settlement:
     operation: OperationRecord
     changes: Mapping[str, int] = field(default_factory=dict)
     review: str | None = None
+    notice: tuple[str, str] | None = None
     repeated: bool = False
 
 
@@ -86,6 +89,8 @@ def settle(payment: PaymentRecord, operation: OperationRecord, outcome: Outcome,
     """
     if operation.state in SETTLED:
         return _settle_again(payment, operation, outcome, now_us=now_us)
+    if _says_nothing_new(payment, operation, outcome):
+        return Settlement(payment=payment, operation=operation, repeated=True)
     answered = replace(
         operation,
         state=STATE_OF[outcome.type],
@@ -98,13 +103,28 @@ def settle(payment: PaymentRecord, operation: OperationRecord, outcome: Outcome,
         return Settlement(payment=_with_handle(payment, outcome), operation=_leg(answered, outcome))
     match outcome:
         case Succeeded():
-            return _settle_success(payment, answered, outcome, was=operation.state, now_us=now_us)
+            return _settle_success(payment, answered, outcome, before=operation, now_us=now_us)
         case Pending() | ActionRequired():
             return Settlement(payment=_with_handle(payment, outcome), operation=answered)
         case Declined() | Failed() | Unknown():
             return Settlement(payment=payment, operation=answered)
         case never:
             assert_never(never)
+
+
+def _says_nothing_new(payment: PaymentRecord, operation: OperationRecord, outcome: Outcome) -> bool:
+    """Say whether an operation waits as it did before: a poll that finds it so is no event."""
+    known = operation.outcome
+    match outcome:
+        case Unknown():
+            return operation.state is OperationState.UNKNOWN and isinstance(known, Unknown)
+        case Pending() | ActionRequired():
+            same = isinstance(known, Pending) if isinstance(outcome, Pending) else known == outcome
+            ids = (None, operation.provider_ref)
+            waits = operation.state is STATE_OF[outcome.type] and same
+            return waits and outcome.id in ids and outcome.handle in (None, payment.handle)
+        case _:
+            return False
 
 
 def _leg(operation: OperationRecord, outcome: Outcome) -> OperationRecord:
@@ -134,12 +154,15 @@ def _with_hold(payment: PaymentRecord, hold: Hold | None, *, authorized: int, se
 
 
 def _settle_success(
-    payment: PaymentRecord, operation: OperationRecord, outcome: Succeeded, *, was: OperationState, now_us: int
+    payment: PaymentRecord, operation: OperationRecord, outcome: Succeeded, *, before: OperationRecord, now_us: int
 ) -> Settlement:
     review = _contradiction(payment, operation, outcome)
+    if review is not None and before.state in UNSETTLED and before.outcome == Unknown(detail=review):
+        return Settlement(payment=payment, operation=before, repeated=True)  # told before
     if review is not None:
         # What only waits goes on waiting: UNKNOWN holds up every other effect, and at most one may be in flight.
-        state = was if was in (OperationState.PENDING, OperationState.REQUIRES_ACTION) else OperationState.UNKNOWN
+        waits = before.state in (OperationState.PENDING, OperationState.REQUIRES_ACTION)
+        state = before.state if waits else OperationState.UNKNOWN
         held = replace(operation, state=state, outcome=Unknown(detail=review), answered_us=now_us)
         return Settlement(payment=_with_handle(payment, outcome), operation=held, review=review)
     confirmed = to_minor(outcome.amount)
@@ -217,16 +240,19 @@ def _settle_again(payment: PaymentRecord, operation: OperationRecord, outcome: O
         if operation.kind is OperationKind.CAPTURE and changes["captured_reversed"] > payment.facts.refundable:
             review = "the processor reversed a capture of which something had been given back"
             return Settlement(payment=payment, operation=operation, review=review)
+        is_won = operation.kind is OperationKind.CHARGEBACK
+        back = from_minor(operation.confirmed or 0, operation.currency)
         return Settlement(
             payment=replace(payment, totals=payment.totals.plus(changes)),
             operation=replace(operation, state=OperationState.REVERSED, outcome=outcome, answered_us=now_us),
             changes=changes,
-            review=f"the processor reversed a {operation.kind} that had succeeded",
+            review=None if is_won else f"the processor reversed a {operation.kind} that had succeeded",
+            notice=("chargeback_won", f"The dispute is won: {back} that was charged back is ours.") if is_won else None,
         )
     late = (OperationState.DECLINED, OperationState.FAILED, OperationState.EXPIRED)
     if operation.state in late and isinstance(outcome, Succeeded):
         reopened = replace(operation, state=OperationState.SUCCEEDED, outcome=outcome, answered_us=now_us)
-        settled = _settle_success(payment, reopened, outcome, was=operation.state, now_us=now_us)
+        settled = _settle_success(payment, reopened, outcome, before=operation, now_us=now_us)
         if settled.operation.state is OperationState.SUCCEEDED:
             return replace(settled, review=f"a {operation.kind} that had ended as {operation.state} succeeded late")
         return Settlement(payment=payment, operation=operation, review=settled.review)
@@ -273,6 +299,8 @@ def status(facts: MoneyFacts, operations: Sequence[OperationRecord]) -> Status:
     if facts.captured > 0:
         if facts.refunded >= facts.captured:
             return Status.REFUNDED
+        if facts.charged_back > 0:
+            return Status.CHARGED_BACK
         if facts.refunded > 0:
             return Status.PARTIALLY_REFUNDED
         return Status.PARTIALLY_CAPTURED if facts.open_hold > 0 else Status.CAPTURED

@@ -11,7 +11,7 @@ from evpay.payments.facts import MoneyFacts
 from evpay.payments.operation import OperationKind, OperationState
 from evpay.payments.outcome import Handle, Hold, Outcome
 
-__all__ = ["IntentRecord", "OperationRecord", "PaymentRecord", "Totals"]
+__all__ = ["IntentRecord", "OperationRecord", "PaymentRecord", "ReviewRecord", "Totals"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,3 +125,17 @@ class IntentRecord:
     version: int = 1
     created_us: int
     updated_us: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReviewRecord:
+    """Why a person must look at a payment. `note` names the operation while it is open, and says why it is closed."""
+
+    tenant: str
+    id: str
+    payment_id: str
+    reason: str
+    opened_us: int
+    closed_us: int | None = None
+    actor: str | None = None
+    note: str | None = None

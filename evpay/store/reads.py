@@ -8,7 +8,7 @@ from sqlalchemy import BindParameter, Connection, Row, Select, and_, bindparam, 
 
 from evpay.payments.debt import Debt
 from evpay.payments.intent import Snapshot
-from evpay.payments.records import OperationRecord
+from evpay.payments.records import OperationRecord, ReviewRecord
 from evpay.receipts.model import Receipt
 from evpay.sessions.readings import MeterReading
 from evpay.store.rows import (
@@ -19,6 +19,7 @@ from evpay.store.rows import (
     payment_from,
     reading_from,
     receipt_from,
+    review_from,
     session_from,
 )
 from evpay.store.schema import metadata
@@ -51,6 +52,7 @@ __all__ = [
     "receipt",
     "receipt_by_key",
     "receipts_of",
+    "reviews_of",
     "session",
     "tariff_body",
 ]
@@ -254,19 +256,21 @@ def debt(connection: Connection, *, tenant: str, debt_id: str) -> Debt | None:
 
 def open_review(connection: Connection, *, tenant: str, intent_id: str) -> bool:
     """Say whether a person must look at a payment of the intent."""
-    return connection.execute(_open_review(), {"tenant": tenant, "intent": intent_id}).first() is not None
+    return any(found.closed_us is None for found in reviews_of(connection, tenant=tenant, intent_id=intent_id))
+
+
+def reviews_of(connection: Connection, *, tenant: str, intent_id: str) -> tuple[ReviewRecord, ...]:
+    """Return everything about an intent that a person was asked to look at."""
+    rows = connection.execute(_reviews(), {"tenant": tenant, "intent": intent_id})
+    return tuple(review_from(row) for row in rows)
 
 
 @cache
-def _open_review() -> Select[Any]:
+def _reviews() -> Select[Any]:
     review, payment = _T["review"], _T["payment"]
     tenant: BindParameter[str] = bindparam("tenant")
     ids = select(payment.c.id).where(payment.c.tenant == tenant, payment.c.intent == bindparam("intent"))
-    return (
-        select(review.c.id)
-        .where(review.c.tenant == tenant, review.c.closed_us.is_(None), review.c.payment.in_(ids))
-        .limit(1)
-    )
+    return select(review).where(review.c.tenant == tenant, review.c.payment.in_(ids)).order_by(review.c.opened_us)
 
 
 def ledger_lines(connection: Connection, *, tenant: str, payment_id: str | None = None) -> Sequence[Any]:

@@ -17,7 +17,7 @@ from evpay.payments.debt import Debt
 from evpay.payments.operation import OperationKind, OperationState
 from evpay.payments.outcome import Handle, Hold, Outcome
 from evpay.payments.policy import Policy
-from evpay.payments.records import IntentRecord, OperationRecord, PaymentRecord, Totals
+from evpay.payments.records import IntentRecord, OperationRecord, PaymentRecord, ReviewRecord, Totals
 from evpay.receipts.model import Receipt
 from evpay.sessions.model import Session
 from evpay.sessions.readings import MeterReading
@@ -36,6 +36,7 @@ __all__ = [
     "payment_values",
     "reading_from",
     "receipt_from",
+    "review_from",
     "session_from",
     "session_values",
 ]
@@ -224,6 +225,20 @@ def intent_from(row: Row[Any]) -> IntentRecord:
         created_us=row.created_us,
         updated_us=row.updated_us,
         body=row.body,
+    )
+
+
+def review_from(row: Row[Any]) -> ReviewRecord:
+    """Return the review of a row that is about a payment."""
+    return ReviewRecord(
+        tenant=row.tenant,
+        id=row.id,
+        payment_id=row.payment,
+        reason=row.reason,
+        opened_us=row.opened_us,
+        closed_us=row.closed_us,
+        actor=row.actor,
+        note=row.note,
     )
 
 

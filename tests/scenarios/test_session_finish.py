@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from evpay import Admission, ConnectorState, MeterReading, Money, OperationKind, Reason, Tariff
-from evpay.errors import InvalidInput, InvalidTransition, NotFound, UnsupportedOperation
+from evpay.errors import InvalidInput, InvalidTransition, NotFound, StoreConflict, UnsupportedOperation
 from evpay.events import AttentionNeeded, DebtChanged, ReceiptIssued
 from evpay.providers import AmountRule, Funding
 from evpay.testing import Simulation
@@ -798,8 +798,54 @@ async def test_a_refund_that_may_work_later_is_tried_later(reason: Reason) -> No
         note = await sim.pay.refund(number, Money("2.00", "EUR"), reason="cable fault")
         await sim.advance(minutes=5)
 
-        assert note.settlement == "confirming"
+        assert (note.settlement, note.due) == ("due", note.total)
         assert processor.books.payments()[0].refunded == 200
+        assert await sim.pay.refund(number, Money("2.00", "EUR"), reason="cable fault") == note
+
+
+async def test_a_refund_that_was_refused_is_not_promised_twice() -> None:
+    """Asked for again under another key, it takes over the credit note that is due."""
+    processor = sandbox()
+    async with a_day(processor) as sim:
+        number = await finished(sim)
+        processor.decline_next(Reason.INVALID_METHOD, OperationKind.REFUND)
+        due = await sim.pay.refund(number, Money("5.00", "EUR"), reason="cable fault", key="k1")
+
+        again = await sim.pay.refund(number, Money("5.00", "EUR"), reason="cable fault", key="k2")
+
+        assert again == due
+        assert await sim.pay.refund(number, Money("5.00", "EUR"), reason="cable fault", key="k2") == due
+        assert processor.books.payments()[0].refunded == 500
+        notes = [note async for note in sim.pay.receipts.list() if note.corrects == number]
+        assert notes == [due]
+
+
+async def test_credit_notes_never_promise_more_than_the_receipt() -> None:
+    """A note of five is due: another one of three, of six in all, is refused by its name."""
+    processor = sandbox()
+    async with a_day(processor) as sim:
+        number = await finished(sim)
+        processor.decline_next(Reason.INVALID_METHOD, OperationKind.REFUND)
+        due = await sim.pay.refund(number, Money("5.00", "EUR"), reason="cable fault", key="k1")
+
+        with pytest.raises(InvalidTransition, match=f"one that is due: {due.number} of"):
+            await sim.pay.refund(number, Money("3.00", "EUR"), reason="cable fault", key="k2")
+        await sim.pay.refund(number, Money("1.00", "EUR"), reason="cable fault", key="k3")
+
+        assert processor.books.payments()[0].refunded == 100
+
+
+async def test_the_same_key_for_another_reason_is_a_conflict() -> None:
+    """Nothing is sent."""
+    processor = sandbox()
+    async with a_day(processor) as sim:
+        number = await finished(sim)
+        await sim.pay.refund(number, Money("1", "EUR"), reason="cable fault", key="k")
+
+        with pytest.raises(StoreConflict, match="for another reason \\('cable fault'\\)"):
+            await sim.pay.refund(number, Money("1", "EUR"), reason="goodwill", key="k")
+
+        assert processor.books.payments()[0].refunded == 100
 
 
 async def test_a_credit_note_cannot_be_refunded() -> None:

@@ -22,7 +22,7 @@ from evpay.payments.method import PaymentMethod
 from evpay.payments.operation import OperationKind, OperationState
 from evpay.payments.outcome import Handle
 from evpay.payments.policy import Policy
-from evpay.payments.records import IntentRecord
+from evpay.payments.records import IntentRecord, ReviewRecord
 from evpay.providers import AuthorizeRequest, CompleteRequest, IncrementRequest, RefundRequest
 from evpay.sessions.model import Session, Site
 from evpay.store.commit import Insert, Numbered, Update
@@ -114,12 +114,23 @@ class World:
                 self.lines.append(Posting(values["debit"], values["credit"], values["amount"]))
             case Insert("review", values, True):
                 self.reviews[values["id"]] = values["reason"]
+                self.ask_a_person(values)
+            case Update("review", key, values, {"closed_us": None}):
+                closed = [replace(found, **values) if found.id == key["id"] else found for found in self.case.reviews]
+                self.case = replace(self.case, reviews=tuple(closed))
             case Numbered():
                 self.told.append(write.seal(1, "").writes[0].values["kind"])
             case Insert("alias", _, True):
                 pass
             case _:
                 raise AssertionError(f"an unexpected write: {write}")
+
+    def ask_a_person(self, values):
+        """As `or_ignore` does: a row that is there stays."""
+        if all(found.id != values["id"] for found in self.case.reviews):
+            fields = {name: value for name, value in values.items() if name not in ("payment", "subject")}
+            asked = ReviewRecord(**fields, payment_id=values["payment"])
+            self.case = replace(self.case, reviews=(*self.case.reviews, asked))
 
     def posted(self):
         return [f"{line.debit}<{line.credit} {line.amount}" for line in self.lines]

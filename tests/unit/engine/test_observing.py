@@ -1,13 +1,15 @@
 """What an observation says about each operation."""
 
+from dataclasses import replace
+
 import pytest
 
 from evpay.engine.observing import in_order, lesson_of, lesson_of_totals
 from evpay.payments.facts import MoneyFacts
 from evpay.payments.operation import OperationKind
-from evpay.payments.outcome import Failed, Hold, Observation, Pending, Report, Succeeded
+from evpay.payments.outcome import Failed, Observation, Pending, Report, Unknown
 from evpay.payments.reasons import Reason
-from evpay.store.commit import Insert
+from evpay.store.commit import Commit, Insert, Update
 from evpay.store.rows import operation_from
 from tests.unit.engine.cases import NOW, SimpleNamespace, World
 from tests.unit.payments.records import succeeded
@@ -15,8 +17,7 @@ from tests.unit.payments.records import succeeded
 
 def held():
     world = World()
-    amount = succeeded(1000).amount
-    world.learn(world.ask("authorize", 1000), Succeeded(amount=amount, hold=Hold(expires=None)))
+    world.learn(world.ask("authorize", 1000), succeeded(1000, hold=True))
     return world
 
 
@@ -26,11 +27,37 @@ def told(world, kind, outcome, *, reference=None, event_id="evt-1"):
     return lesson_of(world.case, "P-1", report, seen, source="webhook", now_us=NOW)
 
 
+def heard(world, kind, outcome, **more):
+    """Take a report in as the engine does, and say whether it was new."""
+    lesson, birth = told(world, kind, outcome, **more) or (None, None)
+    if lesson is None:
+        return False
+    record(world, birth or Commit())
+    return world.learn(lesson.operation_id, lesson.outcome) is not None
+
+
+def looked(world, reports=(), **moved):
+    """Take in what a look-up tells by totals, as the engine does; return how much of it was new."""
+    totals = MoneyFacts(currency=moved.pop("currency", "EUR"), **moved)
+    seen = Observation(payment_id="theirs", reports=reports, totals=totals)
+    new = 0
+    while (found := lesson_of_totals(world.case, "P-1", seen, source="look_up", now_us=NOW)) is not None:
+        lesson, birth = found
+        record(world, birth or Commit())
+        if world.learn(lesson.operation_id, lesson.outcome) is None:
+            break
+        new += 1
+    world.check()
+    return new
+
+
 def record(world, birth):
     """Apply the commit that first records an operation of the processor's own."""
     for write in birth.writes:
         if isinstance(write, Insert):
             world.case = world.case.after(world.payment, operation_from(SimpleNamespace(**write.values)))
+        elif isinstance(write, Update) and write.table == "operation":
+            world.case = world.case.after(world.payment, replace(world.operation(write.key["id"]), **write.values))
         else:
             world.apply(write)
 
@@ -126,7 +153,8 @@ def test_own_doing_that_cannot_be_blocks_nothing():
 
 def totals_of(world, **moved):
     seen = Observation(payment_id="theirs", totals=MoneyFacts(currency=moved.pop("currency", "EUR"), **moved))
-    return lesson_of_totals(world.case, "P-1", seen, source="look_up")
+    told = lesson_of_totals(world.case, "P-1", seen, source="look_up", now_us=NOW)
+    return None if told is None else told[0]
 
 
 def test_totals_settle_the_one_operation_in_flight():
@@ -172,6 +200,182 @@ def test_totals_settle_an_increment_by_the_new_total():
     lesson = totals_of(world, authorized=1500)
 
     assert (asked, succeeded(1500).amount) == (lesson.operation_id, lesson.outcome.amount)
+
+
+@pytest.mark.parametrize("kind", ["capture", "refund", "void"])
+def test_totals_settle_what_is_pending(kind):
+    """A processor that tells only totals has no other way to say that it is done."""
+    world = held()
+    facts = {"authorized": 1000}
+    if kind == "refund":
+        world.learn(world.ask("capture", 1000), succeeded(1000))
+        facts["captured"] = 1000
+    asked = world.ask(kind, 1000, "pending")
+    facts[{"capture": "captured", "refund": "refunded", "void": "released"}[kind]] = 1000
+
+    assert 1 == looked(world, **facts)
+    assert "succeeded" == world.operation(asked).state
+
+
+def test_totals_settle_several_of_a_kind_when_they_moved_by_all_of_them():
+    """Two refunds under way, and the total moved by both."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+    asked = [world.ask("refund", 200, "pending"), world.ask("refund", 300, "pending")]
+
+    assert 2 == looked(world, authorized=1000, captured=1000, refunded=500)
+    assert ["succeeded"] * 2 == [world.operation(found).state for found in asked]
+
+
+def test_totals_settle_a_hold_for_less_than_was_asked():
+    """Nothing else moves that total."""
+    world = World()
+    asked = world.ask("authorize", 1000, "pending")
+
+    assert 1 == looked(world, authorized=600)
+    assert (600, 600) == (world.operation(asked).confirmed, world.payment.facts.authorized)
+
+
+@pytest.mark.parametrize(
+    ("moved", "kind", "posted"),
+    [
+        ({"captured": 400}, "capture", ["clearing<revenue 400", "hold_used<hold 400"]),
+        ({"released": 1000}, "void", ["rail<hold 1000"]),
+    ],
+)
+def test_totals_that_moved_by_themselves_are_the_processors_own_doing(moved, kind, posted):
+    """Somebody captured or cancelled at the dashboard: recorded once, with facts, event and postings."""
+    world = held()
+
+    assert [1, 0] == [looked(world, authorized=1000, **moved) for _ in range(2)]
+    assert posted == world.posted()[1:]
+    own = world.case.snapshot.operations[-1]
+    assert (kind, "processor", "succeeded") == (own.kind, own.actor, own.state)
+    assert [f"{kind}.succeeded"] == [event["kind"] for event in world.events[1:]]
+
+
+def test_refund_at_the_dashboard_is_counted_once_when_it_is_named_later():
+    """By totals first, by its id afterwards, twice; a second one of the same amount is another one."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+    looked(world, authorized=1000, captured=1000, refunded=250)
+
+    named = [heard(world, "refund", succeeded(250, id="re-1"), event_id=f"evt-{no}") for no in range(2)]
+    assert ([False, False], 250) == (named, world.payment.facts.refunded)
+
+    assert heard(world, "refund", succeeded(250, id="re-2"))
+    assert (500, 0) == (
+        world.payment.facts.refunded, looked(world, authorized=1000, captured=1000, refunded=500)
+    )  # fmt: skip
+    world.check()
+
+
+def test_two_refunds_at_the_dashboard_are_counted_once_when_one_total_told_of_both():
+    """The parts are named one by one."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+    looked(world, authorized=1000, captured=1000, refunded=500)
+    for name in ("re-1", "re-2", "re-1"):
+        heard(world, "refund", succeeded(250, id=name))
+    assert 500 == world.payment.facts.refunded
+
+    heard(world, "refund", succeeded(250, id="re-3"))
+    assert 750 == world.payment.facts.refunded
+
+
+def test_own_doing_that_was_named_is_not_counted_again_by_totals():
+    """The other way round."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+    heard(world, "refund", succeeded(250, id="re-1"))
+
+    assert 0 == looked(world, authorized=1000, captured=1000, refunded=250)
+
+
+@pytest.mark.parametrize("state", ["submitting", "unknown", "pending"])
+def test_totals_tell_nothing_of_theirs_while_something_of_ours_is_on_its_way(state):
+    """It could be ours; once it is settled, the rest is theirs."""
+    world = held()
+    asked = world.ask("capture", 300, state)
+    assert 0 == looked(world, authorized=1000, captured=400)
+
+    world.learn(asked, Failed(reason=Reason.OTHER))
+    assert (1, 400) == (looked(world, authorized=1000, captured=400), world.payment.facts.captured)
+
+
+def test_totals_tell_nothing_of_theirs_when_a_report_says_that_it_is_not_done():
+    """Some processors count a refund as soon as it is accepted."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+    waits = Report(kind=OperationKind.REFUND, outcome=Pending(id="re-1"))
+
+    assert 0 == looked(world, (waits,), authorized=1000, captured=1000, refunded=250)
+
+
+@pytest.mark.parametrize("moved", [{"authorized": 900}, {"authorized": 1000, "captured": 900}])
+def test_totals_that_are_less_than_ours_may_only_be_old(moved):
+    """A message that comes late says what was."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+
+    assert 0 == looked(world, **moved)
+
+
+def test_old_totals_do_not_undo_a_reversal():
+    """The capture was taken back; a message from before says it is there."""
+    world = held()
+    asked = world.ask("capture", 1000)
+    world.learn(asked, succeeded(1000))
+    world.learn(asked, Failed(reason=Reason.OTHER))
+
+    assert (0, 0) == (looked(world, authorized=1000, captured=1000), world.payment.facts.captured)
+
+
+def test_capture_of_theirs_is_for_a_person():
+    """Nobody here asked for it."""
+    world = held()
+    looked(world, authorized=1000, captured=400)
+
+    (reason,) = world.reviews.values()
+    assert "nobody here asked for" in reason
+    assert ["attention_needed", "payment_changed"] == world.told[-2:]
+
+
+def test_own_doing_that_cannot_be_is_asked_about_once():
+    """More was captured than could be: a person decides, however often it is told."""
+    world = held()
+
+    assert [1, 0, 0] == [looked(world, authorized=1000, captured=1400) for _ in range(3)]
+    assert (0, 1) == (world.payment.facts.captured, len(world.reviews))
+
+
+def test_hold_that_was_refused_and_is_there_is_a_late_one():
+    """Totals tell of it, so it can be let go."""
+    world = World()
+    world.learn(world.ask("authorize", 1000), Failed(reason=Reason.OTHER))
+
+    assert (1, 1000) == (looked(world, authorized=1000), world.payment.facts.authorized)
+
+
+def test_effect_of_ours_is_known_by_their_id_when_our_reference_is_missing():
+    """Some messages carry only their own id."""
+    world = held()
+    world.learn(world.ask("capture", 600), succeeded(600, id="cap-1"))
+
+    assert not heard(world, "capture", succeeded(600, id="cap-1"))
+    assert 600 == world.payment.facts.captured
+
+
+@pytest.mark.parametrize("state", ["pending", "unknown"])
+def test_waiting_is_no_event_when_nothing_is_new(state):
+    """A poll that finds it as it was writes nothing."""
+    world = held()
+    asked = world.ask("capture", 600)
+    outcome = Pending(id="cap-1") if state == "pending" else Unknown(detail="lost")
+    world.learn(asked, outcome)
+
+    assert [None, None] == [world.learn(asked, outcome) for _ in range(2)]
+    assert world.learn(asked, Pending(id="cap-2")) is not None
 
 
 def test_reports_are_judged_in_the_order_in_which_money_moves():

@@ -189,7 +189,7 @@ def test_success_is_reversed_when_it_is_told_to_have_failed(kind, name, outcome)
     assert {name: 100} == done.changes
     assert before.totals.plus({name: 100}) == done.payment.totals
     assert OperationState.REVERSED is done.operation.state
-    assert done.review
+    assert (kind == "chargeback", kind != "chargeback") == (done.notice is not None, done.review is not None)
 
 
 @pytest.mark.parametrize("kind", ["authorize", "increment", "void"])
@@ -350,7 +350,8 @@ STATUS = [
     ("voided", (9, 0, 9, 0, 0), {"authorize": "succeeded", "void": "succeeded"}),
     ("partially_captured", (9, 4, 0, 0, 0), {"authorize": "succeeded", "capture": "succeeded"}),
     ("captured", (9, 4, 5, 0, 0), {"authorize": "succeeded", "capture": "succeeded"}),
-    ("captured", (9, 9, 0, 0, 9), {"authorize": "succeeded", "capture": "succeeded"}),
+    ("charged_back", (9, 9, 0, 0, 9), {"authorize": "succeeded", "capture": "succeeded"}),
+    ("charged_back", (9, 9, 0, 4, 2), {"authorize": "succeeded", "capture": "succeeded"}),
     ("captured", (9, 11, 0, 0, 0), {"authorize": "succeeded", "capture": "succeeded"}),
     ("partially_refunded", (9, 9, 0, 1, 0), {"authorize": "succeeded", "capture": "succeeded"}),
     ("refunded", (9, 9, 0, 9, 0), {"authorize": "succeeded", "capture": "succeeded"}),

@@ -1,0 +1,191 @@
+"""What messages said, applied to their payments: one pass at a time, each message claimed, each payment once."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from sqlalchemy import Connection, Row
+
+from evpay.engine.announcing import announce_to
+from evpay.engine.case import Case
+from evpay.engine.context import DEFAULT_TENANT, Context
+from evpay.engine.observing import is_early
+from evpay.engine.recovery import Recoverer
+from evpay.engine.runner import Runner
+from evpay.payments.operation import OperationState
+from evpay.payments.outcome import Observation, Unknown
+from evpay.store import reads
+from evpay.store.commit import Commit, GuardMissed, Update, Write
+
+__all__ = ["Evidence"]
+
+_OBSERVATION: Final = TypeAdapter(Observation)
+_SECOND: Final = 1_000_000
+_PARKED_S: Final = (1, 10, 60, 600, 3_600, 21_600, 86_400)
+_AT_ONCE: Final = 16
+_log = logging.getLogger("evpay.engine")
+
+_Message = Row[Any]
+_Payment = tuple[str, str, str]
+
+
+class Evidence:
+    """Applies what is kept in the inbox."""
+
+    def __init__(self, context: Context, runner: Runner, recoverer: Recoverer) -> None:
+        self._context = context
+        self._runner = runner
+        self._recoverer = recoverer
+        self._pass = asyncio.Lock()
+        self._is_asked = False
+
+    def apply_soon(self) -> None:
+        """Apply what is due in the background; however often this is asked for meanwhile, it is one pass."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._runner.background(self.apply_due(), name="evidence")
+
+    async def apply_due(self) -> int:
+        """Apply what is due; return how many messages found their payment. One pass at a time."""
+        async with self._pass:
+            self._is_asked = False
+            now_us = self._context.env.now_us()
+            rows = await self._context.store.read(lambda connection: reads.due_inbox(connection, now_us=now_us))
+            claimed = [row for row, mine in zip(rows, await self._claimed(rows), strict=True) if mine]
+            groups: dict[_Payment | str, list[_Message]] = {}
+            for row in claimed:
+                found = await self._payment_of(row)
+                groups.setdefault(found or f"{row.account}/{row.event_id}", []).append(row)
+            gate = asyncio.Semaphore(_AT_ONCE)
+            return sum(await asyncio.gather(*(self._guarded(gate, *group) for group in groups.items())))
+
+    async def _claimed(self, rows: Sequence[_Message]) -> list[bool]:
+        """Take messages for this pass; other processes leave them alone until the lease is over."""
+        return list(await asyncio.gather(*(self._claim(row) for row in rows)))
+
+    async def _claim(self, row: _Message) -> bool:
+        guard = {"next_us": row.next_us, "attempts": row.attempts}
+        try:
+            await self._context.store.commit(
+                Commit((Update("inbox", _key(row), {"next_us": self._context.lease_us}, guard),))
+            )
+        except GuardMissed:
+            return False
+        return True
+
+    async def _payment_of(self, row: _Message) -> _Payment | None:
+        try:
+            observation = _OBSERVATION.validate_json(row.body)
+            return await self._context.store.read(lambda connection: _payment_of(connection, row.account, observation))
+        except Exception:  # noqa: BLE001 - one message that cannot be read must not stop the others
+            _log.exception("a message cannot be read; others go on", extra={"account": row.account})
+            return None
+
+    async def _guarded(self, gate: asyncio.Semaphore, found: _Payment | str, rows: list[_Message]) -> int:
+        async with gate:
+            if isinstance(found, str):
+                await self._park(rows, None)
+                return 0
+            try:
+                return await self._apply(found, rows)
+            except Exception:  # noqa: BLE001 - one message that cannot be applied must not stop the others
+                _log.exception("a message could not be applied; others go on", extra={"account": rows[0].account})
+                await self._park(rows, None)
+                return 0
+
+    async def _apply(self, found: _Payment, rows: list[_Message]) -> int:
+        """Apply everything that was told of one payment, in the order in which it came."""
+        tenant, intent_id, payment_id = found
+        case = await self._context.case(tenant, intent_id)
+        if _has_live_call(case, payment_id, now_us=self._context.env.now_us()):
+            await self._reschedule(rows, self._context.env.now_us() + 2 * _SECOND, payment_id)
+            return 0
+        early: list[_Message] = []
+        empty: list[_Message] = []
+        for row in rows:
+            seen = _OBSERVATION.validate_json(row.body)
+            if not seen.reports and seen.totals is None:
+                empty.append(row)
+                continue
+            await self._recoverer.apply(tenant, intent_id, payment_id, seen, source="webhook")
+            case = await self._context.case(tenant, intent_id)
+            if is_early(case, payment_id, seen):
+                early.append(row)
+        waits = early + (empty if empty and not await self._asked(case, payment_id) else [])
+        await self._runner.drive(tenant, intent_id)
+        await self._reschedule([row for row in rows if row not in waits], None, payment_id)
+        await self._park(waits, payment_id)
+        return len(rows) - len(waits)
+
+    async def _asked(self, case: Case, payment_id: str) -> bool:
+        """Ask the processor, once for all messages that say no more than that; say whether it could be asked."""
+        provider = self._context.provider(case.payment(payment_id))
+        if not provider.capabilities.look_up:
+            return True
+        return not isinstance(await self._recoverer.look(case, provider, payment_id=payment_id), Unknown)
+
+    async def _park(self, rows: list[_Message], payment_id: str | None) -> None:
+        """Look at messages again, later each time; in the end a person is told of those that belong to nothing."""
+        for row in rows:
+            if row.attempts < len(_PARKED_S):
+                later_us = self._context.env.now_us() + _PARKED_S[row.attempts] * _SECOND
+                await self._reschedule([row], later_us, payment_id or row.payment)
+            else:
+                told = [] if payment_id else self._unmatched(row)
+                await self._reschedule([row], None, payment_id or row.payment, *told)
+
+    def _unmatched(self, row: _Message) -> list[Write]:
+        problem = {
+            "code": "unmatched_webhook",
+            "subject": row.account,
+            "message": (
+                f"Account {row.account!r} sent event {row.event_id!r}, which belongs to no payment of this store or "
+                "cannot be applied. It is kept, and looked at no more."
+            ),
+        }
+        now_us = self._context.env.now_us()
+        told = {"problem": problem}
+        return announce_to(DEFAULT_TENANT, f"account:{row.account}", "attention_needed", told, now_us=now_us)
+
+    async def _reschedule(
+        self, rows: list[_Message], next_us: int | None, payment_id: str | None, *told: Write
+    ) -> None:
+        if not rows:
+            return
+        writes = (
+            Update("inbox", _key(row), {"next_us": next_us, "attempts": row.attempts + 1, "payment": payment_id})
+            for row in rows
+        )
+        await self._context.store.commit(Commit((*writes, *told)))
+
+
+def _key(row: _Message) -> dict[str, str]:
+    return {"tenant": row.tenant, "account": row.account, "event_id": row.event_id}
+
+
+def _payment_of(connection: Connection, account: str, seen: Observation) -> tuple[str, str, str] | None:
+    """Return (tenant, intent, payment) of an observation: by our references first, then by their ids."""
+    if seen.payment_reference is not None:
+        found = reads.payment_by_reference(connection, account=account, reference=seen.payment_reference)
+        if found is not None:
+            return found
+    for report in seen.reports:
+        operation = (
+            reads.operation_by_reference(connection, account=account, reference=report.reference)
+            if report.reference
+            else None
+        )
+        if operation is not None:
+            return reads.payment_by_id(connection, tenant=operation.tenant, payment_id=operation.payment_id)
+    if seen.payment_id is not None:
+        return reads.payment_by_alias(connection, account=account, processor_id=seen.payment_id)
+    return None
+
+
+def _has_live_call(case: Case, payment_id: str, *, now_us: int) -> bool:
+    """Say whether somebody is waiting for an answer right now, which is better evidence than a message."""
+    lease = case.payment(payment_id).lease_us
+    flying = any(found.state is OperationState.SUBMITTING for found in case.snapshot.of(payment_id))
+    return flying and lease is not None and lease > now_us

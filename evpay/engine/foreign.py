@@ -1,0 +1,185 @@
+"""What a processor, or somebody at its dashboard, did by themselves: operations that nobody here asked for. Pure.
+
+Each is recorded once. One that only a total tells of is anonymous: a report that names it later takes up its place.
+What is known of its parts is kept in its request: `{"final": false, "parts": {"re_1": 250}}`, amounts in minor units.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from evpay.engine.case import Case, is_wanted
+from evpay.engine.drafts import update_payment
+from evpay.ids import canonical_json, wire_key
+from evpay.money import from_minor, to_minor
+from evpay.payments.account import Funding
+from evpay.payments.lifecycle import Settlement
+from evpay.payments.operation import UNSETTLED, OperationKind, OperationState
+from evpay.payments.outcome import Declined, Failed, Observation, Outcome, Report, Succeeded
+from evpay.payments.records import OperationRecord, PaymentRecord
+from evpay.store.commit import Commit, Insert, Update
+from evpay.store.rows import operation_values
+
+__all__ = ["PROCESSOR", "Told", "against_plan", "is_early", "told_by_report", "untold"]
+
+PROCESSOR: Final = "processor"
+"""The actor of everything here."""
+
+_TOTALS: Final[Mapping[OperationKind, str]] = {
+    OperationKind.CAPTURE: "captured",
+    OperationKind.VOID: "released",
+    OperationKind.REFUND: "refunded",
+    OperationKind.CHARGEBACK: "charged_back",
+}
+"""What a processor does by itself, and the total that tells of it."""
+
+_TAKEN_BEFORE: Final = frozenset({Funding.DEPOSIT, Funding.EXTERNAL})
+"""Here a capture moves nothing at the processor, so its totals are other ones than ours."""
+
+_LATE: Final = frozenset({OperationState.DECLINED, OperationState.FAILED, OperationState.EXPIRED})
+
+Told = tuple[str, Outcome, Commit]
+"""The operation, what became of it, and the commit that comes first."""
+
+
+def told_by_report(
+    case: Case, payment: PaymentRecord, report: Report, *, event_id: str | None, now_us: int
+) -> Told | None:
+    """Return what a report without our reference says.
+
+    Nothing for what cannot be told from a repeat, is known already, or has not (yet) happened.
+    """
+    theirs = getattr(report.outcome, "id", None) or event_id
+    if theirs is None:
+        return None
+    operations = [found for found in case.snapshot.of(payment.id) if found.kind is report.kind]
+    named = next((found for found in operations if found.provider_ref == theirs), None)
+    if named is not None:  # perhaps its reversal: a chargeback that was won, a refund that came back
+        return named.id, report.outcome, Commit()
+    if report.kind not in _TOTALS or not isinstance(report.outcome, Succeeded):
+        return None
+    if any(theirs in _parts(found) for found in operations):
+        return None
+    amount = to_minor(report.outcome.amount)
+    anonymous = _anonymous(operations, amount)
+    if anonymous is not None:
+        return anonymous.id, report.outcome, _taken_up(payment, anonymous, theirs, amount)
+    identity = wire_key("processor", payment.account.name, report.kind.value, theirs)
+    if case.operation(identity) is not None:
+        return identity, report.outcome, Commit()
+    born = _born(payment, report.kind, amount, identity=identity, theirs=theirs, now_us=now_us)
+    return identity, report.outcome, born
+
+
+def is_early(case: Case, payment: PaymentRecord, report: Report) -> bool:
+    """Say whether a report ends something of theirs that was never told: it may have overtaken its beginning."""
+    theirs = getattr(report.outcome, "id", None)
+    ended = isinstance(report.outcome, Declined | Failed) and report.kind in (
+        OperationKind.CHARGEBACK,
+        OperationKind.REFUND,
+    )
+    known = any(found.kind is report.kind and found.provider_ref == theirs for found in case.snapshot.of(payment.id))
+    return ended and report.reference is None and theirs is not None and not known
+
+
+def untold(case: Case, payment: PaymentRecord, seen: Observation, *, now_us: int) -> Told | None:
+    """Return the first effect that only the totals tell of, or None.
+
+    Nothing is concluded while something of ours is on its way, as that may be what moved them; nor from a total that
+    is less than what is on record, which may only be old.
+    """
+    operations, totals = case.snapshot.of(payment.id), seen.totals
+    is_open = any(found.state in UNSETTLED - {OperationState.RESERVED} for found in operations)
+    if totals is None or totals.currency != payment.currency or is_open or payment.funding in _TAKEN_BEFORE:
+        return None
+    authorize = case.authorize(payment.id)
+    if totals.authorized > payment.totals.authorized == 0 and authorize.state in _LATE:
+        held = from_minor(totals.authorized, payment.currency)
+        return authorize.id, Succeeded(amount=held, handle=payment.handle), Commit()
+    for kind, name in _TOTALS.items():
+        moved = getattr(totals, name) - getattr(payment.totals, name)
+        if moved <= 0 or _may_be_reported(seen, kind):
+            continue
+        identity = wire_key("processor", payment.id, kind.value, "total", str(getattr(totals, name)))
+        if case.operation(identity) is None:
+            born = _born(payment, kind, moved, identity=identity, theirs=None, now_us=now_us)
+            return identity, Succeeded(amount=from_minor(moved, payment.currency)), born
+    return None
+
+
+def _may_be_reported(seen: Observation, kind: OperationKind) -> bool:
+    """Say whether an effect that is reported as not settled yet may be in the total already."""
+    return any(report.kind is kind and report.outcome.type in ("pending", "action_required") for report in seen.reports)
+
+
+def _parts(operation: OperationRecord) -> dict[str, int]:
+    """Return what is known of the parts of an anonymous operation: their id and amount."""
+    return dict(json.loads(operation.request).get("parts", {})) if operation.actor == PROCESSOR else {}
+
+
+def _anonymous(operations: Sequence[OperationRecord], amount: int) -> OperationRecord | None:
+    """Return the operation without a name of theirs that an effect must be: the same amount, else a part of it."""
+    left = [
+        (found, (found.confirmed or 0) - sum(_parts(found).values()))
+        for found in operations
+        if found.actor == PROCESSOR and found.provider_ref is None and found.state is OperationState.SUCCEEDED
+    ]
+    same = next((found for found, rest in left if rest == amount), None)
+    return same or next((found for found, rest in left if rest >= amount), None)
+
+
+def _taken_up(payment: PaymentRecord, operation: OperationRecord, theirs: str, amount: int) -> Commit:
+    parts = {**_parts(operation), theirs: amount}
+    values: dict[str, object] = {"request": canonical_json({"final": False, "parts": parts})}
+    if amount == operation.confirmed:
+        values["provider_ref"] = theirs
+    key = {"tenant": operation.tenant, "id": operation.id}
+    return Commit(
+        (update_payment(payment, payment), Update("operation", key, values, {"state": operation.state.value}))
+    )
+
+
+def _born(
+    payment: PaymentRecord, kind: OperationKind, amount: int, *, identity: str, theirs: str | None, now_us: int
+) -> Commit:
+    operation = OperationRecord(
+        tenant=payment.tenant,
+        id=identity,
+        payment_id=payment.id,
+        no=payment.operations + 1,
+        kind=kind,
+        amount=amount,
+        currency=payment.currency,
+        digest=identity,
+        reference=wire_key("reference", identity),
+        idempotency_key=wire_key("key", identity),
+        request=canonical_json({"final": False}),
+        state=OperationState.PENDING,
+        provider_ref=theirs,
+        actor=PROCESSOR,
+        asked_us=now_us,
+        next_us=now_us,
+    )
+    counted = replace(payment, operations=operation.no)
+    return Commit((update_payment(payment, counted), Insert("operation", operation_values(operation))))
+
+
+def against_plan(case: Case, told: Settlement) -> Settlement:
+    """Say why a person must hear of what a processor did by itself, if it crosses what is under way here."""
+    operation = told.operation
+    if operation.actor != PROCESSOR or not told.changes or told.review is not None:
+        return told
+    payment = case.payment(operation.payment_id)
+    amount = from_minor(operation.confirmed or 0, operation.currency)
+    match operation.kind:
+        case OperationKind.CAPTURE:
+            return replace(told, review=f"the processor captured {amount} that nobody here asked for")
+        case OperationKind.VOID if is_wanted(case, payment):
+            said = f"The processor let go {amount} of a hold at {payment.account.name!r} that is still counted on."
+            return replace(told, notice=("hold_released", said))
+        case OperationKind.CHARGEBACK if operation.state is OperationState.SUCCEEDED:
+            said = f"{amount} was charged back at {payment.account.name!r}. Answer the dispute while there is time."
+            return replace(told, notice=("chargeback", said))
+        case _:
+            return told
