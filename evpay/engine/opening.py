@@ -1,5 +1,7 @@
 """How a session starts: the hold, its size, and which accounts are tried."""
 
+import json
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
@@ -7,7 +9,15 @@ from evpay.engine.case import Case
 from evpay.engine.conclusion import answer_start
 from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, make_operation, operation_id
-from evpay.engine.orders import AuthorizeOrder, StartOrder, hold_amount, intent_row, session_record
+from evpay.engine.orders import (
+    AuthorizeOrder,
+    StartOrder,
+    accounts_of,
+    hold_amount,
+    intent_body,
+    intent_row,
+    session_record,
+)
 from evpay.engine.recovery import Recoverer
 from evpay.engine.requests import reference_for
 from evpay.engine.runner import Runner
@@ -15,12 +25,13 @@ from evpay.engine.tracking import Tracker, session_view
 from evpay.errors import InvalidInput, NotFound, StoreConflict, UnsupportedOperation
 from evpay.ids import wire_key
 from evpay.instants import instant
-from evpay.money import from_minor, to_minor
+from evpay.money import Money, from_minor, to_minor
+from evpay.payments.account import AmountRule
 from evpay.payments.lifecycle import is_live
 from evpay.payments.method import PaymentMethod
-from evpay.payments.operation import OperationKind, OperationState
+from evpay.payments.operation import UNSETTLED, OperationKind, OperationState
 from evpay.payments.outcome import Declined, Failed
-from evpay.payments.reasons import may_try_elsewhere
+from evpay.payments.reasons import Reason, may_try_elsewhere
 from evpay.payments.records import PaymentRecord
 from evpay.providers import AuthorizeRequest, Provider
 from evpay.sessions.model import Admission, Session, SessionStatus
@@ -87,12 +98,9 @@ class Opener:
             known = await self._context.store.read(
                 lambda connection: reads.session(connection, tenant=order.tenant, session_id=order.session_id)
             )
-            if known is not None:
-                return await self._answered(await self._again(order, known))
-            try:
-                return await self._answered(await self._first(order))
-            except (AlreadyThere, GuardMissed):
-                continue
+            with suppress(AlreadyThere, GuardMissed):
+                case = await (self._first(order) if known is None else self._again(order, known))
+                return await self._answered(case)
         raise StoreConflict(
             f"Session {order.session_id!r} is being started by others over and over.",
             key=order.session_id,
@@ -121,7 +129,7 @@ class Opener:
             (
                 Insert("tariff", tariff, or_ignore=True),
                 Insert("session", session_values(record, now_us=now_us)),
-                intent_row(asked, intent_id, now_us=now_us),
+                intent_row(asked, intent_id, accounts=self._accounts(asked), now_us=now_us),
             )
         )
         return await self._attempt_all(asked, intent_id, opening, first_attempt=1)
@@ -139,17 +147,18 @@ class Opener:
             session_id=order.session_id,
             actor=order.actor,
         )
-        provider = self.candidates(asked)[0]
-        rule = provider.capabilities.rule_for(order.tariff.currency)
-        amount = hold_amount(
-            order.tariff,
-            order.policy,
-            limit=order.limit,
-            grows=provider.capabilities.increment,
-            step_minor=rule.step_minor if rule else 1,
-        )
-        floor = from_minor(rule.minimum_minor if rule else 1, order.tariff.currency)
-        return replace(asked, amount=max(amount, floor))
+        sizes = {found.account.name: self._size(order, found) for found in self.candidates(asked)}
+        return replace(asked, amount=next(iter(sizes.values())), sizes=sizes)
+
+    def _size(self, order: StartOrder, provider: Provider) -> Money:
+        """Return how much to hold at an account: its holds may grow or not, and it has its own step and minimum."""
+        rule = provider.capabilities.rule_for(order.tariff.currency) or AmountRule()
+        grows = provider.capabilities.increment
+        amount = hold_amount(order.tariff, order.policy, limit=order.limit, grows=grows, step_minor=rule.step_minor)
+        return max(amount, from_minor(rule.minimum_minor, order.tariff.currency))
+
+    def _accounts(self, order: AuthorizeOrder) -> list[str]:
+        return [found.account.name for found in self.candidates(order)]
 
     async def authorize(self, order: AuthorizeOrder) -> Case:
         """Authorize at the payment level, or return what the same call did before."""
@@ -170,17 +179,33 @@ class Opener:
                         key=order.key,
                         existing=known.intent.id,
                     )
-                return await self._settle_open(order.tenant, known.intent.id)
-            opening = Commit((intent_row(order, intent_id, now_us=self._context.env.now_us()),))
+                case = await self._settle_open(order.tenant, known.intent.id)
+                accounts = next_accounts(case, off_session=order.off_session)
+                if not accounts:
+                    return case
+                with suppress(AlreadyThere, GuardMissed):
+                    return await self._go_on(order, case, Commit(), accounts)
+                continue
+            accounts, now_us = self._accounts(order), self._context.env.now_us()
+            opening = Commit((intent_row(order, intent_id, accounts=accounts, now_us=now_us),))
             try:
                 return await self._attempt_all(order, intent_id, opening, first_attempt=1)
             except (AlreadyThere, GuardMissed):
                 continue
         raise StoreConflict(f"Key {order.key!r} is being used by others over and over.", key=order.key, existing="")
 
-    async def _attempt_all(self, order: AuthorizeOrder, intent_id: str, opening: Commit, *, first_attempt: int) -> Case:
+    async def _attempt_all(
+        self,
+        order: AuthorizeOrder,
+        intent_id: str,
+        opening: Commit,
+        *,
+        first_attempt: int,
+        accounts: Sequence[str] | None = None,
+    ) -> Case:
         """Try the accounts in turn: the next only if the one before surely did nothing, and its reason allows it."""
-        providers = self.candidates(order)
+        names = self._accounts(order) if accounts is None else accounts
+        providers = [self._context.provider_named(name) for name in names]
         for turn, provider in enumerate(providers):
             draft = self._draft(order, intent_id, provider, attempt=first_attempt + turn)
             draft = replace(draft, opening=opening if turn == 0 else Commit())
@@ -193,6 +218,7 @@ class Opener:
 
     def _draft(self, order: AuthorizeOrder, intent_id: str, provider: Provider, *, attempt: int) -> Draft:
         now_us = self._context.env.now_us()
+        amount = order.sizes.get(provider.account.name, order.amount)
         identity = operation_id(intent_id, "authorize", str(attempt))
         payment = PaymentRecord(
             tenant=order.tenant,
@@ -211,11 +237,11 @@ class Opener:
             payment,
             id=identity,
             kind=OperationKind.AUTHORIZE,
-            amount=to_minor(order.amount),
+            amount=to_minor(amount),
             request_of=lambda reference, key: AuthorizeRequest(
                 reference=reference,
                 idempotency_key=key,
-                amount=order.amount,
+                amount=amount,
                 method=order.method,
                 descriptor=order.descriptor,
                 return_url=order.return_url,
@@ -243,9 +269,37 @@ class Opener:
             raise NotFound("payment intent", order.session_id)
         case = await self._context.case(order.tenant, intent_id)
         same = PaymentMethod.model_validate_json(case.snapshot.intent.method) == order.method
-        if same or known.session.status in (SessionStatus.FINISHED, SessionStatus.CANCELLED):
+        if known.session.status in (SessionStatus.FINISHED, SessionStatus.CANCELLED):
             return await self._settle_open(order.tenant, intent_id)
+        if same:
+            case = await self._settle_open(order.tenant, intent_id)
+            accounts = next_accounts(case, off_session=order.off_session)
+            if not accounts or case.session is None:
+                return case
+            opening = Commit((self._waiting(order, case.session),))
+            return await self._go_on(self._asked(order), case, opening, accounts)
         return await self._another_method(order, known, await self._settle_open(order.tenant, intent_id))
+
+    async def _go_on(self, order: AuthorizeOrder, case: Case, opening: Commit, accounts: Sequence[str]) -> Case:
+        """Ask where a process that died did not come to ask, or where asking again is another question now."""
+        able = set(self._accounts(order))
+        left = [name for name in accounts if name in able]
+        if not left:
+            return case
+        attempt = case.snapshot.payment.attempt + 1
+        return await self._attempt_all(order, case.snapshot.intent.id, opening, first_attempt=attempt, accounts=left)
+
+    def _waiting(self, order: StartOrder, known: SessionRecord) -> Update:
+        """Return the update that lets a session wait for a hold again."""
+        now_us = self._context.env.now_us()
+        waiting = known.changed(
+            status=SessionStatus.WAITING, admission=Admission.WAIT, denial=None, updated_at=instant(now_us)
+        )
+        until_us = now_us + order.policy.start_within_s * 1_000_000
+        waiting = replace(waiting, wake_us=until_us, version=known.version + 1, answered=False)
+        values = session_values(waiting, now_us=now_us)
+        key = {name: values.pop(name) for name in ("tenant", "id")}
+        return Update("session", key, values, {"version": known.version})
 
     async def _settle_open(self, tenant: str, intent_id: str) -> Case:
         """Wait for, or look up, an authorization that is not settled."""
@@ -269,27 +323,17 @@ class Opener:
             )
         now_us = self._context.env.now_us()
         asked = self._asked(order)
-        waiting = known.changed(
-            status=SessionStatus.WAITING, admission=Admission.WAIT, denial=None, updated_at=instant(now_us)
-        )
-        waiting = replace(
-            waiting,
-            wake_us=now_us + order.policy.start_within_s * 1_000_000,
-            version=known.version + 1,
-            answered=False,
-        )
-        values = session_values(waiting, now_us=now_us)
-        key = {name: values.pop(name) for name in ("tenant", "id")}
         intent = case.snapshot.intent
         opening = Commit(
             (
-                Update("session", key, values, {"version": known.version}),
+                self._waiting(order, known),
                 Update(
                     "intent",
                     {"tenant": intent.tenant, "id": intent.id},
                     {
                         "method": order.method.model_dump_json(),
                         "digest": asked.digest,
+                        "body": intent_body(self._accounts(asked)),
                         "version": intent.version + 1,
                         "updated_us": now_us,
                     },
@@ -305,6 +349,31 @@ class Opener:
             raise NotFound("session", case.snapshot.intent.key)
         session = case.session.session
         return session_view(await self._tracker.follow(session.tenant, session.id))
+
+
+def next_accounts(case: Case, *, off_session: bool) -> list[str]:
+    """Return the accounts that a repeated call has still to ask, if any. Pure.
+
+    The rest of those that were to be tried, if the process died between two of them; all of them, if nothing was
+    ever sent; the same one, if it refused only because nobody was there, and now somebody is.
+    """
+    payment, session = case.snapshot.payment, case.session
+    authorize, accounts = case.authorize(payment.id), accounts_of(case.snapshot.intent)
+    outcome = authorize.outcome
+    if authorize.state in UNSETTLED or not isinstance(outcome, Declined | Failed):
+        return []
+    waits = session is None or session.session.admission is Admission.WAIT
+    denied_for = None if session is None else session.session.denial
+    if not waits and denied_for != outcome.reason.value:
+        return []
+    rest = accounts[accounts.index(payment.account.name) + 1 :] if payment.account.name in accounts else []
+    if waits and rest and may_try_elsewhere(outcome.reason):
+        return rest
+    if outcome.reason is Reason.NOT_SENT:
+        return accounts
+    asked_nobody = json.loads(authorize.request)["off_session"]
+    is_asked_now = outcome.reason is Reason.AUTHENTICATION_REQUIRED and asked_nobody and not off_session
+    return [payment.account.name] if is_asked_now else []
 
 
 def _same_currency(order: StartOrder) -> None:

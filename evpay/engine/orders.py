@@ -1,6 +1,7 @@
 """What is asked of the engine at the start: orders, the size of the first hold, and the rows they open with."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -21,7 +22,19 @@ from evpay.tariffs.forecast import hold_for
 from evpay.tariffs.model import Tariff
 from evpay.tariffs.policy import PricingPolicy
 
-__all__ = ["AuthorizeOrder", "StartOrder", "hold_amount", "intent_row", "session_record"]
+__all__ = [
+    "AuthorizeOrder",
+    "StartOrder",
+    "accounts_of",
+    "hold_amount",
+    "intent_body",
+    "intent_row",
+    "session_record",
+]
+
+
+def _is_off_session(return_url: str | None, method: PaymentMethod) -> bool:
+    return return_url is None and method.kind is not MethodKind.TERMINAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +57,11 @@ class StartOrder:
     actor: str | None = None
 
     @property
+    def off_session(self) -> bool:
+        """Whether nobody is there to be asked."""
+        return _is_off_session(self.return_url, self.method)
+
+    @property
     def digest(self) -> str:
         """What tells one call from another, the method and the time of the call aside."""
         return digest(
@@ -60,7 +78,10 @@ class StartOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorizeOrder:
-    """What the payment level asks for: an amount to hold under the caller's key."""
+    """What the payment level asks for: an amount to hold under the caller's key.
+
+    `sizes`: the amount by account, where it hangs on what the account's holds allow; else it is `amount` everywhere.
+    """
 
     tenant: str
     key: str
@@ -74,11 +95,12 @@ class AuthorizeOrder:
     deadline_s: float | None = None
     session_id: str | None = None
     actor: str | None = None
+    sizes: Mapping[str, Money] = field(default_factory=dict)
 
     @property
     def off_session(self) -> bool:
         """Whether nobody is there to be asked; a terminal has asked already."""
-        return self.return_url is None and self.method.kind is not MethodKind.TERMINAL
+        return _is_off_session(self.return_url, self.method)
 
     @property
     def digest(self) -> str:
@@ -149,8 +171,18 @@ def session_record(order: StartOrder, intent_id: str, *, now_us: int) -> Session
     return SessionRecord(session=session, policy=order.policy, digest=order.digest, wake_us=waits_us)
 
 
-def intent_row(order: AuthorizeOrder, intent_id: str, *, now_us: int) -> Write:
-    """Return the row of the intent that an order makes."""
+def intent_body(accounts: Sequence[str]) -> str:
+    """Return what an intent keeps beside its columns."""
+    return canonical_json({"accounts": list(accounts)})
+
+
+def accounts_of(intent: IntentRecord) -> list[str]:
+    """Return the accounts that are to be tried for an intent, in their order."""
+    return list(json.loads(intent.body).get("accounts", []))
+
+
+def intent_row(order: AuthorizeOrder, intent_id: str, *, accounts: Sequence[str], now_us: int) -> Write:
+    """Return the row of the intent that an order makes; it keeps which accounts are to be tried, in which order."""
     intent = IntentRecord(
         tenant=order.tenant,
         id=intent_id,
@@ -158,7 +190,7 @@ def intent_row(order: AuthorizeOrder, intent_id: str, *, now_us: int) -> Write:
         digest=order.digest,
         session_id=order.session_id,
         method=order.method.model_dump_json(),
-        body=canonical_json({}),
+        body=intent_body(accounts),
         created_us=now_us,
         updated_us=now_us,
     )

@@ -136,11 +136,14 @@ def _amounts(story: Story, books: dict[str, Entry]) -> list[str]:
 def _captures(story: Story) -> int:
     """Return what must have been captured in the end.
 
-    Recovery never starts a hold: one that was not made is not made, and one that cannot be asked for is voided.
+    Recovery never starts a hold, and one that cannot be asked for is voided. Whoever repeats the start of a hold that
+    a look-up proves absent is asked for it anew.
     An increment that a look-up proves absent is not made either; what it does not prove is sent again.
     """
     operation = OPERATIONS[story.operation]
     unheld = {
+        ("start", "sandbox"): (),
+        ("start", "keeping"): (),
         ("start", "blind"): _UNKNOWN,
         ("start", "stripe"): UNSENT[:2],  # at the third the request has arrived, and takes effect later
         ("increment", "blind"): (),
