@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from evpay import Admission, Declined, Money, Reason
+from evpay import Admission, Declined, Money, Reason, Start
 from evpay.receipts.model import SettlementState
 from tests.scenarios.over_http.world import World, a_world
 
@@ -83,6 +83,7 @@ async def test_unused_session_gives_everything_back(world, name):
 async def test_card_without_money_is_denied(world, name):
     """With the same reason everywhere."""
     gateway = world.gateways[name]
+    gateway.empty_card(world.emulators[name])
     started = await world.start(gateway, method=gateway.poor)
 
     assert started.session.admission is Admission.DENY
@@ -94,15 +95,29 @@ async def test_card_without_money_is_denied(world, name):
 async def test_driver_passes_the_challenge(world, name):
     """Until then nobody charges and nothing is held; afterwards all is as with any other hold."""
     gateway = world.gateways[name]
+    if gateway.upgraded is not None:
+        world.emulators[name].configure(three_d_secure=True)
     started = await world.start(gateway, method=gateway.challenged)
-    assert started.session.admission is Admission.WAIT
-    assert started.intent.outcome.type == "action_required"
+    assert started.session.admission is not Admission.ALLOW
     await world.has()
-    answer = await asyncio.to_thread(gateway.answer, world.emulators[name], await world.payment_id())
-    await world.pay.complete_action("S-1", answer)
+    passed = await (_comes_back if gateway.answer else _starts_anew)(world, gateway, started)
 
-    await world.has(authorized=2_000)
-    assert (await world.pay.sessions.get("S-1")).admission is Admission.ALLOW
+    assert passed.session.admission is Admission.ALLOW
+    await world.has(passed.session.id, authorized=2_000)
+
+
+async def _comes_back(world: World, gateway, started) -> Start:
+    """The gateway waits for the driver, who comes back to us."""
+    assert started.intent.outcome.type == "action_required"
+    answer = await asyncio.to_thread(gateway.answer, world.emulators[gateway.name], await world.payment_id())
+    return await world.pay.complete_action("S-1", answer)
+
+
+async def _starts_anew(world: World, gateway, started) -> Start:
+    """The gateway refuses; the driver passes the challenge in the app, which gives another method."""
+    assert started.intent.outcome.reason is Reason.AUTHENTICATION_REQUIRED
+    method = await asyncio.to_thread(gateway.upgraded, world.emulators[gateway.name])
+    return await world.start(gateway, "S-2", method=method)
 
 
 async def test_timeout_after_the_hold_took_effect(world, name):

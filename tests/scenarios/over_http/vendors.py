@@ -10,6 +10,7 @@ from evpay import PaymentMethod
 from evpay.providers import Provider
 from evpay_providers.adyen import AdyenProvider, AdyenSettings
 from evpay_providers.adyen.methods import client_method
+from evpay_providers.braintree import BraintreeProvider, BraintreeSettings
 from evpay_providers.stripe import StripeProvider, StripeSettings
 
 __all__ = ["GATEWAYS", "Gateway"]
@@ -21,7 +22,9 @@ _SECRET: Final = "whsec_of_the_scenarios_only"
 class Gateway:
     """One gateway with its vendor's own test methods.
 
-    `challenged` needs the driver; `answer` lets the driver pass, and returns what the browser brings back.
+    `empty_card` makes `poor` lack money, where the token alone does not. `challenged` needs the driver; `answer` lets
+    the driver pass, and returns what the browser brings back; without it, as where the challenge comes before the
+    request, `upgraded` returns the method that has passed it.
     `night_s`: how long until a capture may be refunded. `expired_s`: how long until a hold has surely lapsed.
     `options` are the emulator's. `dispute` lets the cardholder's bank take back a payment, named by the gateway's id.
     """
@@ -31,8 +34,10 @@ class Gateway:
     approve: PaymentMethod
     poor: PaymentMethod
     challenged: PaymentMethod
-    answer: Callable[[RunningEmulator, str], Mapping[str, str]]
     dispute: Callable[[RunningEmulator, str], Any]
+    answer: Callable[[RunningEmulator, str], Mapping[str, str]] | None = None
+    upgraded: Callable[[RunningEmulator], PaymentMethod] | None = None
+    empty_card: Callable[[RunningEmulator], Any] = lambda _: None
     options: Mapping[str, Any] = field(default_factory=dict)
     night_s: float = 0
     expired_s: float = 8 * 86_400
@@ -92,6 +97,33 @@ def _adyen_answer(emulator: RunningEmulator, payment_id: str) -> Mapping[str, st
     return {"redirectResult": emulator.act("authenticate", id=payment_id)["redirectResult"]}
 
 
+_BRAINTREE: Final = {
+    "merchant_id": "scenario_merchant",
+    "public_key": "scenario_public_key",
+    "private_key": "scenario_private_key",
+}
+
+
+def _braintree(url: str, **settings: Any) -> BraintreeProvider:
+    return BraintreeProvider(
+        BraintreeSettings(
+            **{
+                **_BRAINTREE,
+                "merchant_accounts": {"EUR": "scenario_eur"},
+                "base_url": url,
+                "request_keys": True,
+                "request_increment": True,
+                **settings,
+            }
+        )
+    )
+
+
+def _braintree_upgraded(emulator: RunningEmulator) -> PaymentMethod:
+    nonce: str = emulator.act("three_d_secure", of="fake-valid-visa-nonce", success=True)["nonce"]
+    return PaymentMethod(nonce)
+
+
 GATEWAYS: Final[Mapping[str, Gateway]] = {
     "stripe": Gateway(
         name="stripe",
@@ -113,5 +145,18 @@ GATEWAYS: Final[Mapping[str, Gateway]] = {
         answer=_adyen_answer,
         dispute=lambda emulator, payment_id: emulator.act("chargeback", id=payment_id),
         expired_s=29 * 86_400,
+    ),
+    "braintree": Gateway(
+        name="braintree",
+        options={**_BRAINTREE, "merchant_accounts": {"scenario_eur": "EUR"}},
+        provider=_braintree,
+        approve=PaymentMethod("fake-valid-visa-nonce"),
+        poor=PaymentMethod("fake-valid-mastercard-nonce"),
+        empty_card=lambda emulator: emulator.configure(card_funds="0.50"),
+        challenged=PaymentMethod("fake-valid-amex-nonce"),
+        upgraded=_braintree_upgraded,
+        dispute=lambda emulator, payment_id: emulator.act("dispute_opened", id=payment_id),
+        night_s=36 * 3_600,
+        expired_s=11 * 86_400,
     ),
 }
