@@ -89,10 +89,12 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure import times and whole sessions; figures of one run are compared within that run."""
+    """Measure imports, whole sessions, webhooks and adapters; figures of one run are compared within that run."""
     prepare(session, "bench")
     session.run("python", "tests/bench/imports.py")
     session.run("python", "tests/bench/sessions.py", *session.posargs)
+    session.run("python", "-m", "tests.bench.webhooks")
+    session.run("python", "-m", "tests.bench.adapters")
 
 
 @nox.session
