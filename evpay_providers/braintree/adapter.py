@@ -151,10 +151,12 @@ class BraintreeProvider:
 
     async def void(self, request: VoidRequest) -> Outcome:
         """Void what is held, after a look at it: voiding what was submitted would give the captured money back."""
-        found_by = request.handle.id if request.handle else None
+        found_by = reading.checked(request.handle.id) if request.handle else None
         payment = await reading.payment(
             self._desk, reference=request.payment_reference, payment_id=found_by, refunds=False
         )
+        if isinstance(payment, Failed):
+            return payment
         if isinstance(payment, Absent | Unknown):
             return Unknown(detail="the payment is not found by its reference, or not yet")
         held, status = payment.transaction, payment.transaction["status"]
@@ -174,8 +176,9 @@ class BraintreeProvider:
 
     async def refund(self, request: RefundRequest) -> Outcome:
         """Refund what is settled; a whole capture that is not is voided, and a part of one has to wait."""
+        reading.checked(request.capture_id or request.handle.id)
         captured = await reading.captured(self._desk, request)
-        if isinstance(captured, Unknown):
+        if isinstance(captured, Failed | Unknown):
             return captured
         status, whole = captured["status"], self._understood(lambda: mapping.amount_of(captured) == request.amount)
         if whole is True and status in mapping.UNSETTLED | {"voided"}:
@@ -199,7 +202,7 @@ class BraintreeProvider:
         found_by = request.handle.id if request.handle else None
         payment = await reading.payment(self._desk, reference=request.payment_reference, payment_id=found_by)
         if not isinstance(payment, Payment):
-            return payment
+            return payment if isinstance(payment, Absent) else _nothing(payment)
         known = request.handle.memo if request.handle else {}
         return self._understood(
             lambda: evidence.observation(
@@ -220,12 +223,12 @@ class BraintreeProvider:
         place = reports.Place.of(request)
         for _ in range(MAX_DAYS):
             ids = await self._desk.settled(place.begins, place.ends)
-            if isinstance(ids, Unknown):
-                return ids
+            if isinstance(ids, Failed | Unknown):
+                return _nothing(ids)
             if place.read < len(ids) or place.found != len(ids):
                 found = await self._desk.transactions(place.chosen(ids))
-                if isinstance(found, Unknown):
-                    return found
+                if isinstance(found, Failed | Unknown):
+                    return _nothing(found)
                 cursor = place.after(ids).cursor
                 return self._understood(
                     lambda lines=found, cursor=cursor: SettlementPage(  # type: ignore[misc]  # defaults bind the loop's values
@@ -233,8 +236,8 @@ class BraintreeProvider:
                     )
                 )
             later = await self._desk.settled(place.tomorrow.begins, None)
-            if isinstance(later, Unknown):
-                return later
+            if isinstance(later, Failed | Unknown):
+                return _nothing(later)
             if not later:
                 break
             place = place.tomorrow
@@ -302,9 +305,14 @@ class BraintreeProvider:
         if refused and kind is OperationKind.REFUND:
             # Its settlement may have begun since we looked. If so, it surely was not voided, and never will be.
             now = await reading.found(self._desk, transaction["id"])
-            if not isinstance(now, Unknown) and now["status"] in mapping.TAKEN - mapping.UNSETTLED:
+            if not isinstance(now, Failed | Unknown) and now["status"] in mapping.TAKEN - mapping.UNSETTLED:
                 return Failed(reason=Reason.NOT_SETTLED_YET, code=now["status"], id=now["id"])
         return self._said(answer, kind=kind, read=read, currency=done.amount.currency.code)
+
+
+def _nothing(found: Failed | Unknown) -> Unknown:
+    """Say what a read taught that was not even sent, or failed."""
+    return found if isinstance(found, Unknown) else Unknown(detail=f"the read itself failed: {found.reason}")
 
 
 def _refused(answer: Refused, *, kind: OperationKind, read: Callable[[Answer], Outcome]) -> Outcome:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from evpay.errors import InvalidInput
-from evpay.providers import Absent, Failed, RefundRequest, Unknown
+from evpay.providers import Absent, Failed, Reason, RefundRequest, Unknown
 from evpay_providers.braintree import mapping
 from evpay_providers.braintree.evidence import Payment
 from evpay_providers.braintree.mapping import Answer
@@ -31,28 +31,28 @@ def checked(payment_id: str) -> str:
 
 async def payment(
     desk: Desk, *, reference: str, payment_id: str | None, refunds: bool = True
-) -> Payment | Absent | Unknown:
+) -> Payment | Absent | Failed | Unknown:
     """Read a payment by its id, else by our reference, with its parts and, if wanted, the refunds of all."""
     whole = await (found(desk, payment_id) if payment_id else _by_reference(desk, reference))
-    if isinstance(whole, Absent | Unknown):
+    if isinstance(whole, Absent | Failed | Unknown):
         return whole
     parts = await _each(desk, mapping.children_of(whole))
-    if isinstance(parts, Unknown):
+    if isinstance(parts, Failed | Unknown):
         return parts
     ids = [one for holder in (whole, *parts) for one in holder.get("refund_ids") or []] if refunds else []
     given_back = await _each(desk, ids)
-    if isinstance(given_back, Unknown):
+    if isinstance(given_back, Failed | Unknown):
         return given_back
     return Payment(transaction=whole, parts=parts, refunds=given_back)
 
 
-async def captured(desk: Desk, request: RefundRequest) -> Answer | Unknown:
+async def captured(desk: Desk, request: RefundRequest) -> Answer | Failed | Unknown:
     """Read what is to be refunded: the capture that is named, else the payment, else a part that is large enough."""
     named = await found(desk, request.capture_id or request.handle.id)
-    if isinstance(named, Unknown) or not mapping.children_of(named):
+    if isinstance(named, Failed | Unknown) or not mapping.children_of(named):
         return named
     parts = await _each(desk, mapping.children_of(named))
-    if isinstance(parts, Unknown):
+    if isinstance(parts, Failed | Unknown):
         return parts
     try:
         enough = [one for one in parts if mapping.amount_of(one) >= request.amount]
@@ -61,32 +61,35 @@ async def captured(desk: Desk, request: RefundRequest) -> Answer | Unknown:
     return enough[0] if enough else parts[0]
 
 
-async def found(desk: Desk, payment_id: str) -> Answer | Unknown:
-    """Read one transaction by its id."""
-    safe = checked(payment_id)
-    answer = await desk.ask(lambda gateway: gateway.transaction.find(safe))
+async def found(desk: Desk, payment_id: str) -> Answer | Failed | Unknown:
+    """Read one transaction by its id; `Failed` only if the read was not even sent."""
+    if not _SEGMENT.match(payment_id):
+        return Unknown(detail="what is looked for is no id of Braintree's")
+    answer = await desk.ask(lambda gateway: gateway.transaction.find(payment_id))
+    if isinstance(answer, Failed) and answer.reason is Reason.NOT_SENT:
+        return answer
     if isinstance(answer, Failed | Refused):
         # Another account or environment would say the same of an id that is not there.
         return Unknown(detail=f"the read itself failed: {answer.reason if isinstance(answer, Failed) else 422}")
     return answer
 
 
-async def _each(desk: Desk, ids: Sequence[str]) -> list[Answer] | Unknown:
+async def _each(desk: Desk, ids: Sequence[str]) -> list[Answer] | Failed | Unknown:
     if len(ids) > MAX_DETAILS:
         return Unknown(detail=f"{len(ids)} parts and refunds")
     answers: list[Answer] = []
     for one in ids:
         answer = await found(desk, one)
-        if isinstance(answer, Unknown):
+        if isinstance(answer, Failed | Unknown):
             return answer
         answers.append(answer)
     return answers
 
 
-async def _by_reference(desk: Desk, reference: str) -> Answer | Absent | Unknown:
+async def _by_reference(desk: Desk, reference: str) -> Answer | Absent | Failed | Unknown:
     """Find the payment's own transaction; refunds and parts may carry its order id too."""
     hits = await desk.of_order(checked(reference))
-    if isinstance(hits, Unknown):
+    if isinstance(hits, Failed | Unknown):
         return hits
     own = [one for one in hits if one.get("type") == "sale" and not one.get("authorized_transaction_id")]
     if len(own) > 1:

@@ -55,21 +55,22 @@ class Desk:
         self._gateway, self._line = self._transport.gateway_of(settings, exchange=exchange)
         self._deadline_s = settings.deadline.total_seconds()
         self._threads = settings.threads
+        self._slots = threading.BoundedSemaphore(settings.threads)
         self._limiters: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter] = WeakKeyDictionary()
 
     async def ask(self, send: Callable[[Any], Any]) -> Answer | Refused | Failed | Unknown:
         """Send one request and read what the SDK made of its answer."""
         return await self._run(lambda: self._answer(send(self._gateway)))
 
-    async def of_order(self, order_id: str) -> list[Answer] | Unknown:
+    async def of_order(self, order_id: str) -> list[Answer] | Failed | Unknown:
         """Find the transactions with an order id."""
         return await self._search(lambda search: [search.order_id == order_id])
 
-    async def transactions(self, ids: Sequence[str]) -> list[Answer] | Unknown:
+    async def transactions(self, ids: Sequence[str]) -> list[Answer] | Failed | Unknown:
         """Find the transactions with these ids, 50 at most."""
         return await self._search(lambda search: [search.ids.in_list(list(ids))], most=50)
 
-    async def settled(self, begins: datetime, ends: datetime | None) -> list[str] | Unknown:
+    async def settled(self, begins: datetime, ends: datetime | None) -> list[str] | Failed | Unknown:
         """Return the ids of what was settled in a span of time."""
 
         def search() -> list[str]:
@@ -87,13 +88,15 @@ class Desk:
         """Close the connections."""
         self._gateway.close()
 
-    async def _search(self, query: Callable[[Any], list[Any]], *, most: int = MAX_FOUND) -> list[Answer] | Unknown:
+    async def _search(
+        self, query: Callable[[Any], list[Any]], *, most: int = MAX_FOUND
+    ) -> list[Answer] | Failed | Unknown:
         def search() -> list[Answer]:
             found = self._gateway.transaction.search(query(self._braintree.TransactionSearch))
             return [self._transport.plain(one) for one in islice(found.items, most)]
 
         told = _taught(await self._run(search))
-        if isinstance(told, Unknown):
+        if isinstance(told, Failed | Unknown):
             return told
         odd = [one for one in map(_as_answer, told) if isinstance(one, Unknown)]
         return odd[0] if odd else told
@@ -121,9 +124,14 @@ class Desk:
         taken = threading.Lock()
 
         def begin() -> T | Failed | Unknown:
-            if not taken.acquire(blocking=False):
-                return Unknown(detail="given up")
-            return self._on_thread(work)
+            # A thread that was given up goes on, and anyio counts it no more: so it is counted here.
+            if not self._slots.acquire(timeout=self._deadline_s):
+                return Failed(reason=Reason.NOT_SENT, code="NoThread")
+            try:
+                begins = taken.acquire(blocking=False)
+                return self._on_thread(work) if begins else Unknown(detail="given up")
+            finally:
+                self._slots.release()
 
         try:
             with anyio.move_on_after(self._deadline_s):
@@ -152,6 +160,8 @@ def _as_answer(fields: Any) -> Answer | Unknown:
     return fields if known else Unknown(detail="an answer without id or status")
 
 
-def _taught(found: T | Failed | Unknown) -> T | Unknown:
-    """Say what a read taught: one that failed taught nothing."""
-    return Unknown(detail=f"the read itself failed: {found.reason}") if isinstance(found, Failed) else found
+def _taught(found: T | Failed | Unknown) -> T | Failed | Unknown:
+    """Say what a read taught: one that failed taught nothing; one that was not sent is told as such."""
+    if isinstance(found, Failed) and found.reason is not Reason.NOT_SENT:
+        return Unknown(detail=f"the read itself failed: {found.reason}")
+    return found

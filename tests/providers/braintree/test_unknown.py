@@ -158,16 +158,19 @@ async def test_void_that_did_something_else_is_unknown(wire, provider):
     assert isinstance(await provider.void(orders.cancellation(HELD)), Unknown)
 
 
-async def test_no_connection_was_surely_not_sent():
-    """Nobody listens there."""
+@pytest.mark.parametrize("verb", ORDERS)
+async def test_no_connection_was_surely_not_sent(verb):
+    """Nobody listens there: not for the look before an effect either."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         provider = over(f"http://127.0.0.1:{free.getsockname()[1]}")
 
-        outcome = await provider.authorize(orders.authorization())
+        outcome = await getattr(provider, verb)(ORDERS[verb]())
+        seen = await provider.look_up(orders.question(HELD))
 
     await provider.aclose()
     assert (outcome.type, outcome.reason) == ("failed", Reason.NOT_SENT)
+    assert isinstance(seen, Unknown)
 
 
 class Answering(BaseHTTPRequestHandler):
