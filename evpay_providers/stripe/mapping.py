@@ -300,6 +300,8 @@ def capture_outcome(intent: Answer, *, asked: Money, multiple: bool) -> Outcome:
     if intent["status"] not in ("succeeded", "requires_capture"):
         return Unknown(detail=f"captured, yet in status {intent['status']!r}")
     received = intent.get("amount_received")
+    if received == 0:
+        return Unknown(detail="captured, yet nothing was received")
     amount = asked if received is None else amount_of(received, intent)
     if multiple and received is not None:
         if to_minor(amount) < to_minor(asked):

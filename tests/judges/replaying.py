@@ -14,6 +14,7 @@ def replaying(status: int, body: bytes, headers: Mapping[str, str]) -> Iterator[
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet; apart, the second waits for the first to be acknowledged
 
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length", 0)))

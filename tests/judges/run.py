@@ -19,11 +19,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.judges.prism import judge_prism
 from tests.judges.second_opinion import judge_localstripe
 from tests.judges.stripe_mock import judge_stripe_mock
+from tests.judges.stripe_recorded import judge_stripe_recorded
 from tests.judges.verdict import Bench, Judge, NotRun, Verdict
 
 JUDGES: Final[Mapping[str, Judge]] = {
     "stripe-mock": judge_stripe_mock,
     "localstripe": judge_localstripe,
+    "stripe-recorded": judge_stripe_recorded,
     "prism": judge_prism,
 }
 _SHOWN: Final = 20

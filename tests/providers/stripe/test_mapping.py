@@ -216,6 +216,12 @@ def test_less_received_than_asked_is_unknown():
     assert isinstance(capture_outcome(answers.captured(500), asked=usd("10.00"), multiple=True), Unknown)
 
 
+@pytest.mark.parametrize("multiple", [False, True])
+def test_nothing_received_is_unknown(multiple):
+    """A payment that still waits for its capture was not captured, whatever was accepted."""
+    assert isinstance(capture_outcome(answers.intent(), asked=usd("10.00"), multiple=multiple), Unknown)
+
+
 def test_capture_of_a_terse_server_is_what_was_asked():
     """Without a running total the accepted request is all there is."""
     assert capture_outcome(answers.terse(status="succeeded"), asked=usd("12.00"), multiple=False).amount == usd("12.00")
