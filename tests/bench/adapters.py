@@ -97,7 +97,8 @@ def raw_braintree(url: str) -> Call:
 
     port = url.rpartition(":")[2]
     options = GATEWAYS["braintree"].options
-    environment = braintree.Environment("local", "127.0.0.1", port, "http://auth", False, None, "127.0.0.1", port)
+    host = ("127.0.0.1", port)
+    environment = braintree.Environment("local", *host, "http://auth", False, None, *host)  # noqa: FBT003 - its order
     gateway = braintree.BraintreeGateway(
         braintree.Configuration(
             environment=environment, **{name: options[name] for name in ("merchant_id", "public_key", "private_key")}
