@@ -16,7 +16,7 @@ from evpay.payments.debt import Debt
 from evpay.payments.exposure import Decision, Exposure
 from evpay.payments.facts import MoneyFacts
 from evpay.payments.intent import Attempt, Operation, PaymentIntent
-from evpay.payments.method import MethodKind, PaymentMethod
+from evpay.payments.method import MethodKind, PaymentMethod, SavedMethod
 from evpay.payments.operation import OperationKind
 from evpay.payments.outcome import (
     ActionRequired,
@@ -82,6 +82,7 @@ __all__ = [
     "Receipt",
     "Recovery",
     "RunClientSdk",
+    "SavedMethod",
     "Seller",
     "Session",
     "Settings",

@@ -1,4 +1,4 @@
-"""The three collections of the face: `pay.payments`, `pay.sessions`, `pay.receipts`."""
+"""The collections of the face: `pay.payments`, `pay.sessions`, `pay.receipts`, `pay.methods`."""
 
 from collections.abc import AsyncIterator, Mapping
 
@@ -8,14 +8,14 @@ from evpay._shared import View, amount_of, extra_of, identifier, of_type
 from evpay.errors import NotFound
 from evpay.money import Money
 from evpay.payments.intent import PaymentIntent
-from evpay.payments.method import PaymentMethod, refuse_card_number
+from evpay.payments.method import PaymentMethod, SavedMethod, refuse_card_number
 from evpay.payments.outcome import Outcome
 from evpay.receipts.model import Receipt
 from evpay.receipts.render import render
 from evpay.sessions.model import Session
 from evpay.sessions.readings import MeterReading
 
-__all__ = ["Payments", "Receipts", "Sessions"]
+__all__ = ["Methods", "Payments", "Receipts", "Sessions"]
 
 
 class Payments:
@@ -203,3 +203,25 @@ class Receipts:
     async def render(self, number: str, format: str = "text", *, locale: str = "en") -> bytes:  # noqa: A002 - the word
         """Return a receipt as `text`, `html` or `json`; the same receipt gives the same bytes."""
         return render(await self.get(number), format, locale=locale)
+
+
+class Methods:
+    """`pay.methods`: what drivers let us keep with `save_method=True`."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    async def list(self, driver: str) -> AsyncIterator[SavedMethod]:
+        """Yield a driver's saved methods, oldest first."""
+        engine = await self._view.engine()
+        for saved in await engine.keeper.list(self._view.tenant, identifier(driver, "driver")):
+            yield saved
+
+    async def forget(self, driver: str, method_id: str) -> None:
+        """Keep a method no longer. The processor keeps its own copy, which is removed there.
+
+        Raises:
+            NotFound: the driver has no such method.
+        """
+        engine = await self._view.engine()
+        await engine.keeper.forget(self._view.tenant, identifier(driver, "driver"), method_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from pydantic import JsonValue
 
-from evpay._collections import Payments, Receipts, Sessions
+from evpay._collections import Methods, Payments, Receipts, Sessions
 from evpay._shared import Shared, View, amount_of, extra_of, identifier, of_type
 from evpay.env import Env, RealEnv
 from evpay.errors import ConfigurationError, InvalidInput
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from evpay.engine.inbox import WebhookReply
     from evpay.settings import Settings
 
-__all__ = ["EvPay", "Payments", "Receipts", "Sessions", "Start"]
+__all__ = ["EvPay", "Methods", "Payments", "Receipts", "Sessions", "Start"]
 
 
 class Start(NamedTuple):
@@ -70,6 +70,7 @@ class EvPay:
         self.payments = Payments(view)
         self.sessions = Sessions(view)
         self.receipts = Receipts(view)
+        self.methods = Methods(view)
 
     @classmethod
     def open(

@@ -12,7 +12,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from evpay import client
 
-__all__ = ["EvPay", "Payments", "Receipts", "Sessions"]
+__all__ = ["EvPay", "Methods", "Payments", "Receipts", "Sessions"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -133,6 +133,13 @@ class Receipts(_Blocking[client.Receipts]):
     render = calls(client.Receipts.render)
 
 
+class Methods(_Blocking[client.Methods]):
+    """`pay.methods`, blocking."""
+
+    list = iterates(client.Methods.list)
+    forget = calls(client.Methods.forget)
+
+
 class EvPay(_Blocking[client.EvPay]):
     """The money side of a charging backend, blocking; see `evpay.EvPay`."""
 
@@ -141,6 +148,7 @@ class EvPay(_Blocking[client.EvPay]):
         self.payments = Payments(face.payments)
         self.sessions = Sessions(face.sessions)
         self.receipts = Receipts(face.receipts)
+        self.methods = Methods(face.methods)
 
     @classmethod
     def open(cls, *args: Any, **kwargs: Any) -> Self:

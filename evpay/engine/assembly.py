@@ -12,6 +12,7 @@ from evpay.engine.paying import Payer
 from evpay.engine.recovery import Recoverer
 from evpay.engine.refunding import Refunder
 from evpay.engine.runner import Runner
+from evpay.engine.saving import Keeper
 from evpay.engine.tracking import Tracker
 
 __all__ = ["Engine"]
@@ -32,6 +33,7 @@ class Engine:
         self.ender = Ender(context, self.runner, self.tracker, self.recoverer)
         self.payer = Payer(context, self.runner, self.recoverer)
         self.refunder = Refunder(context, self.payer)
+        self.keeper = Keeper(context)
         self.outbox = Outbox(context, self.tracker)
         self.housekeeper = Housekeeper(
             context,

@@ -14,6 +14,7 @@ from evpay.engine.drafts import update_payment
 from evpay.engine.foreign import against_plan
 from evpay.engine.requests import key_for
 from evpay.engine.reviews import is_known, open_row, settled_rows
+from evpay.engine.saving import saved_rows
 from evpay.instants import instant
 from evpay.money import to_minor
 from evpay.payments.account import Capabilities
@@ -201,6 +202,7 @@ def _rows(
     writes += debt_rows(after, now_us=now_us)
     told = next(settlement.operation for settlement in settled if settlement.operation.id == lesson.operation_id)
     writes += credit_note_rows(after, told, test=test, now_us=now_us)
+    writes += saved_rows(after, settled, now_us=now_us)
     writes += settled_rows(case, settled, source=lesson.source, actor=lesson.actor, now_us=now_us)
     for code, message in _problems(settled):
         problem = {"code": code, "subject": payment.session_id or payment.intent_id, "message": message}

@@ -11,10 +11,10 @@ from evpay.payments.facts import MoneyFacts
 from evpay.payments.lifecycle import Status, available, status
 from evpay.payments.method import PaymentMethod
 from evpay.payments.operation import OperationKind, OperationState
-from evpay.payments.outcome import Outcome, Pending
+from evpay.payments.outcome import Outcome, Pending, Succeeded
 from evpay.payments.records import IntentRecord, OperationRecord, PaymentRecord
 
-__all__ = ["Attempt", "Operation", "PaymentIntent", "Snapshot", "intent_view"]
+__all__ = ["Attempt", "Operation", "PaymentIntent", "Snapshot", "intent_view", "saved_method_of"]
 
 
 class Operation(FrozenModel):
@@ -50,7 +50,8 @@ class Attempt(FrozenModel):
 class PaymentIntent(FrozenModel):
     """Attempts, operations and the facts folded from them; `outcome` is the newest operation's.
 
-    `unresolved`: an operation is unknown, or a person must look.
+    `unresolved`: an operation is unknown, or a person must look. `saved_method` is what `save_method` gave, once the
+    processor has told it: good for charges when the driver is away.
     """
 
     id: str
@@ -61,6 +62,7 @@ class PaymentIntent(FrozenModel):
     outcome: Outcome
     facts: MoneyFacts
     method: PaymentMethod
+    saved_method: PaymentMethod | None = None
     attempts: tuple[Attempt, ...]
     operations: tuple[Operation, ...]
     available: tuple[str, ...]
@@ -130,12 +132,21 @@ def _sum(facts: Iterable[MoneyFacts], currency: str) -> MoneyFacts:
     return total
 
 
+def saved_method_of(operation: OperationRecord, account: str) -> PaymentMethod | None:
+    """Return the method that an AUTHORIZE left to be used again, bound to the account that keeps it."""
+    saved = operation.outcome.saved_method if isinstance(operation.outcome, Succeeded) else None
+    if saved is None or saved.account is not None:
+        return saved
+    return saved.model_copy(update={"account": account})
+
+
 def intent_view(snapshot: Snapshot, *, can_refund: bool, open_review: bool = False) -> PaymentIntent:
     """Fold what is on disk into what the face shows."""
     newest = snapshot.payment
     accounts = {payment.id: payment.account.name for payment in snapshot.payments}
     own = snapshot.of(newest.id)
     operations = tuple(_operation(record, accounts[record.payment_id]) for record in snapshot.operations)
+    saved = [saved_method_of(record, accounts[record.payment_id]) for record in reversed(snapshot.operations)]
     unknown = any(record.state is OperationState.UNKNOWN for record in snapshot.operations)
     return PaymentIntent(
         id=snapshot.intent.id,
@@ -146,6 +157,7 @@ def intent_view(snapshot: Snapshot, *, can_refund: bool, open_review: bool = Fal
         outcome=operations[-1].outcome if operations else Pending(),
         facts=_sum((payment.facts for payment in snapshot.payments), newest.currency),
         method=PaymentMethod.model_validate_json(snapshot.intent.method),
+        saved_method=next((found for found in saved if found is not None), None),
         attempts=tuple(_attempt(payment, snapshot.of(payment.id)) for payment in snapshot.payments),
         operations=operations,
         available=available(newest, own, can_refund=can_refund),

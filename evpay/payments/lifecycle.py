@@ -263,6 +263,15 @@ def _settle_again(payment: PaymentRecord, operation: OperationRecord, outcome: O
         and payment.funding is Funding.DEPOSIT
     ):
         return _top_up(payment, operation, outcome, now_us=now_us)
+    known = operation.outcome
+    if (
+        isinstance(known, Succeeded)
+        and isinstance(outcome, Succeeded)
+        and outcome.saved_method
+        and (operation.state is OperationState.SUCCEEDED and known.saved_method is None)
+    ):
+        kept = replace(known, saved_method=outcome.saved_method)
+        return Settlement(payment=payment, operation=replace(operation, outcome=kept))
     return same
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import Field, field_validator
 
 from evpay.errors import CardNumberRefused
-from evpay.model import FrozenModel
+from evpay.model import FrozenModel, Instant
 
-__all__ = ["MethodKind", "PaymentMethod", "refuse_card_number"]
+__all__ = ["MethodKind", "PaymentMethod", "SavedMethod", "refuse_card_number"]
 
 _DIGIT_RUN: Final = re.compile(r"\d(?:[\W_]{0,2}\d){12,}")
 _ISSUER_PREFIX: Final = re.compile(r"3[0-9]|4|5[0-9]|6[0-9]|2[2-7]|81|9[0-9]")
@@ -95,3 +95,12 @@ class PaymentMethod(FrozenModel):
     @classmethod
     def _no_card_number(cls, value: str | None, info: Any) -> str | None:
         return value if value is None else refuse_card_number(value, field=f"PaymentMethod.{info.field_name}")
+
+
+class SavedMethod(FrozenModel):
+    """A means of payment that a driver let us keep: `start` takes its `method`, also when the driver is away."""
+
+    id: str
+    driver: str
+    method: PaymentMethod
+    created_at: Instant

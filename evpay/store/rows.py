@@ -10,10 +10,11 @@ from pydantic import TypeAdapter
 from sqlalchemy import Row
 
 from evpay.ids import canonical_json
-from evpay.instants import microseconds
+from evpay.instants import instant, microseconds
 from evpay.money import to_minor
 from evpay.payments.account import Account, Funding
 from evpay.payments.debt import Debt
+from evpay.payments.method import PaymentMethod, SavedMethod
 from evpay.payments.operation import OperationKind, OperationState
 from evpay.payments.outcome import Handle, Hold, Outcome
 from evpay.payments.policy import Policy
@@ -30,6 +31,8 @@ __all__ = [
     "intent_from",
     "intent_values",
     "load_json",
+    "method_from",
+    "method_values",
     "operation_from",
     "operation_values",
     "payment_from",
@@ -297,6 +300,23 @@ def receipt_from(row: Row[Any]) -> Receipt:
     body = load_json(row.body)
     body.pop("schema")
     return Receipt.model_validate(body)
+
+
+def method_values(saved: SavedMethod, *, tenant: str) -> dict[str, object]:
+    """Return the columns of a saved method."""
+    return {
+        "tenant": tenant,
+        "id": saved.id,
+        "driver": saved.driver,
+        "body": canonical_json(saved.method.model_dump(mode="json")),
+        "created_us": microseconds(saved.created_at),
+    }
+
+
+def method_from(row: Row[Any]) -> SavedMethod:
+    """Return the saved method of a row."""
+    method = PaymentMethod.model_validate(load_json(row.body))
+    return SavedMethod(id=row.id, driver=row.driver, method=method, created_at=instant(row.created_us))
 
 
 def debt_values(debt: Debt, *, tenant: str) -> dict[str, object]:

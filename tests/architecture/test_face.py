@@ -63,7 +63,7 @@ FACE: Final = frozenset(
         "__version__",
     ]
 )
-LATER: Final = frozenset({"Quote", "Route", "SavedMethod"})
+LATER: Final = frozenset({"Quote", "Route"})
 """Names that are planned, and whose packages do not exist yet."""
 
 HEAVY: Final = ("stripe", "Adyen", "braintree", "sqlalchemy", "alembic", "httpx", "requests", "typer", "rich", "jinja2")
