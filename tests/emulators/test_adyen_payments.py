@@ -58,7 +58,7 @@ def test_a_pre_authorisation_is_held_and_told(desk):
         ({"reference": "r" * 81}, "702"),
         ({"shopperInteraction": "Sometimes"}, "702"),
         ({"metadata": {f"key{number}": "x" for number in range(21)}}, "177"),
-        ({"metadata": {"k" * 21: "x"}}, "177"),
+        ({"metadata": {"k" * 21: "x"}}, "178"),
         ({"metadata": {"k": "x" * 81}}, "177"),
         ({"paymentMethod": CARD | {"encryptedCardNumber": "test_4111111111111112"}}, "101"),
         ({"paymentMethod": CARD | {"encryptedCardNumber": "adyenjs_0_1_18$x"}}, "174"),

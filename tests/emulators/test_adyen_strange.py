@@ -30,6 +30,8 @@ BODIES = {
     f"/v72/payments/{HELD}/amountUpdates": MODIFICATION | {"adjustAuthorisationData": "x"},
     f"/v72/payments/{HELD}/captures": MODIFICATION,
     f"/v72/payments/{HELD}/refunds": MODIFICATION,
+    "/v72/sessions": DESK.request(paymentMethod=None, expiresAt="2026-11-20T12:00:00"),
+    "/v72/paymentLinks": DESK.request(paymentMethod=None, additionalData=None, description="x"),
     "/v72/cancels": {"merchantAccount": "TestMerchant", "paymentReference": "r"},
     "/v72/paymentMethods": {"merchantAccount": "TestMerchant", "blockedPaymentMethods": ["paypal"]},
     PATH: payment(),

@@ -6,6 +6,7 @@ from typing import Any, Final
 from evpay_contrib_emulators.adyen.authorising import conclude
 from evpay_contrib_emulators.adyen.books import Books, Move, Payment
 from evpay_contrib_emulators.adyen.details import Returns
+from evpay_contrib_emulators.adyen.hosted import HostedPages
 from evpay_contrib_emulators.adyen.modifications import fail_later
 from evpay_contrib_emulators.adyen.refusals import OPEN_RESULTS, verdict_with
 from evpay_contrib_emulators.adyen.reports import settle
@@ -42,15 +43,20 @@ class Acts:
     - `capture_failed`, `recaptured`, `refund_failed`, `refunded_reversed` (`modification`, `reason`): later news of a
       capture or refund; of the last one, unless its pspReference is given.
     - `dispute` (`event`), `chargeback` (`amount`), `chargeback_reversed`: what the issuer does.
+    - `pay` (`page`, `paymentMethod`): the shopper pays a session or a payment link, with a good card if no other method
+      is given; answers as /payments does, and with the `sessionResult`.
     - `settle`: a batch is closed; answers with the `url` of its report.
     - `terminal` (`device`, `state`: ready, busy or cancelled): what the next payment there meets.
     - `flush`: send what waits for a full message.
     """
 
-    def __init__(self, books: Books, returns: Returns, terminals: Terminals, flush: Callable[[], None]) -> None:
+    def __init__(
+        self, books: Books, returns: Returns, terminals: Terminals, pages: HostedPages, flush: Callable[[], None]
+    ) -> None:
         self._books = books
         self._returns = returns
         self._terminals = terminals
+        self._pages = pages
         self._flush = flush
         self._verbs: dict[str, Callable[[Mapping[str, Any]], Mapping[str, Any]]] = {
             "authenticate": self._authenticate,
@@ -62,6 +68,7 @@ class Acts:
             "dispute": self._dispute,
             "chargeback": self._chargeback,
             "chargeback_reversed": self._chargeback_reversed,
+            "pay": lambda given: self._pages.pay(str(given.get("page", "")), given.get("paymentMethod")),
             "settle": lambda _: {"url": settle(self._books)},
             "terminal": self._terminal,
             "flush": self._flushed,

@@ -22,6 +22,8 @@ ERRORS: Final[Mapping[str, tuple[int, str, str]]] = {
     "130": (422, "validation", "Reference Missing"),
     "167": (422, "validation", "Original pspReference required for this operation"),
     "702": (422, "validation", "Unexpected input"),
+    "177": (422, "validation", "Metadata size exceeds limit"),
+    "178": (422, "validation", "Metadata key size exceeds limit"),
     "704": (422, "validation", "request already processed or in progress"),
     "901": (403, "security", "Invalid Merchant Account"),
     "14_018": (422, "validation", "Invalid payload provided"),
@@ -31,7 +33,6 @@ ERRORS: Final[Mapping[str, tuple[int, str, str]]] = {
     "137": (422, "validation", "Invalid amount specified"),
     "138": (422, "validation", "Unsupported currency specified"),
     "174": (422, "validation", "Unable to decrypt data"),
-    "177": (422, "validation", "Metadata size exceeds limit"),
     "180": (422, "validation", "Invalid shopperReference"),
     "803": (422, "validation", "PaymentDetail not found"),
 }

@@ -14,7 +14,7 @@ from evpay_contrib_emulators.adyen.payments import REDIRECT_PATH
 from evpay_contrib_emulators.adyen.refusals import OPEN_RESULTS, Verdict, verdict_with
 from evpay_contrib_emulators.gateway import WireRequest, WireResponse
 
-__all__ = ["OUTCOMES", "Returns", "redirect_page"]
+__all__ = ["OUTCOMES", "URL_CHARACTERS", "Returns", "redirect_page"]
 
 # How the shopper can come back. What the issuer then says to a payment that passed is the payment's own verdict.
 OUTCOMES: Final[Mapping[str, Verdict | None]] = {
@@ -23,7 +23,7 @@ OUTCOMES: Final[Mapping[str, Verdict | None]] = {
     "cancelled": Verdict(result="Cancelled", reason="Shopper Cancelled", code="16", raw="CANCELLED"),
     "pending": Verdict(result="Pending"),
 }
-_URL_CHARACTERS: Final = ":/?#[]@!$&'()*+,;=%"
+URL_CHARACTERS: Final = ":/?#[]@!$&'()*+,;=%"
 _PAGE: Final = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Test bank</title></head><body>
 <h1>Test bank</h1><p>{amount} for {reference}</p>{links}</body></html>"""
 
@@ -94,7 +94,7 @@ def redirect_page(books: Books, returns: Returns, request: WireRequest) -> WireR
             result = returns.give(payment, outcome)
         except ValueError as error:
             return WireResponse(status=409, body=str(error).encode(), headers={"content-type": "text/plain"})
-        back = quote(payment.return_url, safe=_URL_CHARACTERS)
+        back = quote(payment.return_url, safe=URL_CHARACTERS)
         mark = "&" if "?" in back else "?"
         return WireResponse(status=302, headers={"location": f"{back}{mark}redirectResult={quote(result, safe='')}"})
     links = "".join(

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from evpay_contrib_emulators.adyen.answers import WireError
 
-__all__ = ["check"]
+__all__ = ["check", "fields_of"]
 
 _TEXT: Final = "text"
 _INTEGER: Final = "integer"
@@ -28,6 +28,8 @@ _MODELS: Final = frozenset({"CardOnFile", "Subscription", "UnscheduledCardOnFile
 _USAGES: Final = frozenset({"delayedCharge", "installment", "noShow"})
 _SOURCES: Final = frozenset({"credit", "debit", "prepaid"})
 _CHANNELS: Final = frozenset({"iOS", "Android", "Web"})
+_INTERACTIONS: Final = frozenset({"Ecommerce", "ContAuth", "Moto", "POS"})
+_ASKING: Final = frozenset({"askForConsent", "disabled", "enabled"})
 _WALLET: Final[dict[str, _Rule]] = {
     "fundingSource": _SOURCES,
     "sdkData": 50_000,
@@ -108,7 +110,7 @@ _TABLES: Final[Mapping[str, Mapping[str, _Rule]]] = {
         "recurringProcessingModel": _MODELS,
         "returnUrl": 1024,
         "shopperIP": 50,
-        "shopperInteraction": frozenset({"Ecommerce", "ContAuth", "Moto", "POS"}),
+        "shopperInteraction": _INTERACTIONS,
         "shopperName": "ShopperName",
         "shopperStatement": 10_000,
         "socialSecurityNumber": 50,
@@ -116,6 +118,69 @@ _TABLES: Final[Mapping[str, Mapping[str, _Rule]]] = {
         "telephoneNumber": 64,
         "trustedShopper": _BOOLEAN,
     },
+    "CreateCheckoutSessionRequest": _all(
+        _OBJECT,
+        "accountInfo company fundOrigin fundRecipient installmentOptions mandate mpiData platformChargebackLogic "
+        "riskData threeDS2RequestData",
+    )
+    | _all("Amount", "additionalAmount amount")
+    | _all(_TEXTS, "additionalData metadata")
+    | _all("list", "allowedPaymentMethods blockedPaymentMethods")
+    | _all(
+        _BOOLEAN,
+        "enableOneClick enablePayOut enableRecurring showInstallmentAmount showRemovePaymentMethodButton "
+        "splitCardFundingSources storePaymentMethod threeDSAuthenticationOnly trustedShopper",
+    )
+    | _all(_OBJECTS, "lineItems splits")
+    | _all(
+        _TEXT,
+        "countryCode dateOfBirth deliverAt expiresAt mcc merchantAccount merchantOrderReference recurringExpiry "
+        "recurringFrequency redirectFromIssuerMethod redirectToIssuerMethod reference shopperEmail shopperIP "
+        "shopperLocale shopperStatement socialSecurityNumber store telephoneNumber themeId",
+    )
+    | {
+        "applicationInfo": "ApplicationInfo",
+        "authenticationData": "AuthenticationData",
+        "billingAddress": "BillingAddress",
+        "captureDelayHours": _INTEGER,
+        "channel": _CHANNELS,
+        "deliveryAddress": "DeliveryAddress",
+        "mode": frozenset({"embedded", "hosted"}),
+        "recurringProcessingModel": _MODELS,
+        "returnUrl": 1024,
+        "shopperInteraction": _INTERACTIONS,
+        "shopperName": "ShopperName",
+        "shopperReference": 256,
+        "storeFiltrationMode": frozenset({"exclusive", "inclusive", "skipFilter"}),
+        "storePaymentMethodMode": _ASKING,
+    },
+    "PaymentLinkRequest": _all(
+        _OBJECT, "fundOrigin fundRecipient installmentOptions platformChargebackLogic riskData threeDS2RequestData"
+    )
+    | _all("list", "allowedPaymentMethods blockedPaymentMethods requiredShopperFields")
+    | _all(_BOOLEAN, "manualCapture reusable showRemovePaymentMethodButton splitCardFundingSources")
+    | _all(_OBJECTS, "lineItems splits")
+    | _all(_TEXT, "dateOfBirth deliverAt description expiresAt merchantAccount reference store themeId")
+    | _all(32, "shopperLocale socialSecurityNumber telephoneNumber")
+    | {
+        "amount": "Amount",
+        "applicationInfo": "ApplicationInfo",
+        "billingAddress": "BillingAddress",
+        "captureDelayHours": _INTEGER,
+        "countryCode": 100,
+        "deliveryAddress": "BillingAddress",
+        "mcc": 16,
+        "merchantOrderReference": 1000,
+        "metadata": _TEXTS,
+        "recurringProcessingModel": _MODELS,
+        "returnUrl": 8000,
+        "shopperEmail": 500,
+        "shopperName": "ShopperName",
+        "shopperReference": 256,
+        "shopperStatement": 10_000,
+        "storePaymentMethodMode": _ASKING,
+    },
+    "UpdatePaymentLinkRequest": {"status": frozenset({"expired"})},
     "CardDetails": _all(
         _TEXT,
         "billingSequenceNumber brand checkoutAttemptId cupsecureplus.smscode cvc expiryMonth expiryYear fastlaneData "
@@ -213,12 +278,18 @@ _REQUIRED: Final[Mapping[str, str]] = {
     "GooglePayDetails": "googlePayToken",
     "PaymentDetailsRequest": "details",
     "StandalonePaymentCancelRequest": "paymentReference",
+    "UpdatePaymentLinkRequest": "status",
     "ApplePaySessionRequest": "displayName domainName merchantIdentifier",
     "BillingAddress": "city country houseNumberOrName postalCode street",
     "DeliveryAddress": "city country houseNumberOrName postalCode street",
     "ShopperName": "firstName lastName",
     "BrowserInfo": "acceptHeader colorDepth javaEnabled language screenHeight screenWidth timeZoneOffset userAgent",
 }
+
+
+def fields_of(table: str) -> frozenset[str]:
+    """Return the names of the fields that a request may have."""
+    return frozenset(_TABLES[table])
 
 
 def check(body: Mapping[str, Any], table: str) -> None:

@@ -16,6 +16,7 @@ from evpay_contrib_emulators.adyen.acts import Acts
 from evpay_contrib_emulators.adyen.answers import WireError, error_answer, json_answer
 from evpay_contrib_emulators.adyen.books import Books
 from evpay_contrib_emulators.adyen.details import Returns, redirect_page
+from evpay_contrib_emulators.adyen.hosted import HOSTED_PATH, HostedPages
 from evpay_contrib_emulators.adyen.modifications import MODIFICATIONS, cancel_by_reference, modify
 from evpay_contrib_emulators.adyen.options import changed
 from evpay_contrib_emulators.adyen.payments import REDIRECT_PATH, pay
@@ -35,6 +36,7 @@ _TRANSIENT: Final = {"transient-error": "true"}
 
 _MODIFICATION: Final = re.compile(rf"/v72/payments/([^/]+)/({'|'.join(MODIFICATIONS)})")
 _DEVICE: Final = re.compile(r"/v1/merchants/([^/]+)/devices/([^/]+)/sync")
+_PAGE: Final = re.compile(r"/v72/(sessions|paymentLinks)/([^/]+)")
 _STORED: Final = re.compile(r"/v72/storedPaymentMethods/([^/]+)")
 _NOTHING_THERE: Final = WireResponse(status=404, body=b"not found", headers={"content-type": "text/plain"})
 
@@ -53,7 +55,8 @@ class AdyenGateway:
         self._books = Books(clock)
         self._returns = Returns(self._books)
         self._terminals = Terminals(self._books)
-        self._acts = Acts(self._books, self._returns, self._terminals, self._flush)
+        self._pages = HostedPages(self._books)
+        self._acts = Acts(self._books, self._returns, self._terminals, self._pages, self._flush)
         self._answers: dict[str, tuple[datetime, WireResponse]] = {}
         self._flushed: list[Delivery] = []
         self._settled_on = clock.now().date()
@@ -64,6 +67,8 @@ class AdyenGateway:
         self._books.url = self._books.options.public_url or f"http://{request.headers.get('host', '127.0.0.1')}"
         if request.path == REDIRECT_PATH and request.method == "GET":
             return redirect_page(self._books, self._returns, request)  # the shopper has no key
+        if request.path.startswith(HOSTED_PATH) and request.method == "GET":
+            return self._pages.show(request.path.removeprefix(HOSTED_PATH), dict(parse_qsl(request.query)))
         if not self._is_known(request):
             return error_answer(WireError("000"), psp=None)
         key = self.key_of(request)
@@ -194,6 +199,10 @@ class AdyenGateway:
             return json_answer(status, work(books, body))
         if path == "/v72/payments/details":
             return json_answer(200, self._returns.complete(body))
+        if path == "/v72/sessions":
+            return json_answer(201, self._pages.new_session(body))
+        if path == "/v72/paymentLinks":
+            return json_answer(201, self._pages.new_link(body))
         if modification := _MODIFICATION.fullmatch(path):
             return json_answer(201, modify(books, unquote(modification[1]), modification[2], body))
         if device := _DEVICE.fullmatch(path):
@@ -204,6 +213,8 @@ class AdyenGateway:
         query = dict(parse_qsl(request.query))
         if request.method == "GET" and request.path == "/v72/storedPaymentMethods":
             return json_answer(200, stored_methods(self._books, query))
+        if page := _PAGE.fullmatch(request.path):
+            return self._asked_page(request, page[1], unquote(page[2]), query.get("sessionResult"))
         if request.method == "DELETE" and (stored := _STORED.fullmatch(request.path)):
             forget_method(self._books, unquote(stored[1]), query)
             return WireResponse(status=204)
@@ -211,6 +222,15 @@ class AdyenGateway:
         report = self._books.reports.get(request.path.removeprefix(folder))
         if request.method == "GET" and report is not None:
             return WireResponse(status=200, body=report, headers={"content-type": "text/csv; charset=utf-8"})
+        return _NOTHING_THERE
+
+    def _asked_page(self, request: WireRequest, kind: str, name: str, result: str | None) -> WireResponse:
+        if request.method == "GET" and kind == "sessions":
+            return json_answer(200, self._pages.session(name, result))
+        if request.method == "GET":
+            return json_answer(200, self._pages.link(name))
+        if request.method == "PATCH" and kind == "paymentLinks":
+            return json_answer(200, self._pages.change_link(name, _read(request.body)))
         return _NOTHING_THERE
 
 

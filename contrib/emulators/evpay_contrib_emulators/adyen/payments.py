@@ -12,7 +12,7 @@ from evpay_contrib_emulators.adyen.fields import check
 from evpay_contrib_emulators.adyen.instruments import instrument_of
 from evpay_contrib_emulators.adyen.refusals import AUTHORISED, Verdict, verdict_of, verdict_with
 
-__all__ = ["REDIRECT_PATH", "check_account", "pay"]
+__all__ = ["REDIRECT_PATH", "check_account", "check_terms", "pay"]
 
 REDIRECT_PATH: Final = "/checkoutshopper/threeDS/redirect"
 _MOST_CAPTURE_HOURS: Final = 672
@@ -29,7 +29,7 @@ def pay(books: Books, body: Mapping[str, Any]) -> dict[str, Any]:
     """
     check(body, "PaymentRequest")
     check_account(books, body)
-    _check_payment(body)
+    check_terms(body)
     payment = _payment_from(books, body)
     books.payments[payment.psp] = payment
     action = _action_for(books, payment, body)
@@ -49,13 +49,18 @@ def check_account(books: Books, body: Mapping[str, Any]) -> None:
         raise WireError("901")
 
 
-def _check_payment(body: Mapping[str, Any]) -> None:
+def check_terms(body: Mapping[str, Any], *, has_return_url: bool = True) -> None:
+    """Look at the amount, the reference and what goes with them.
+
+    Raises:
+        WireError: something of it is missing or does not fit.
+    """
     if "amount" not in body:
         raise WireError("100")
     value_of(body["amount"], least=0)
     if not body.get("reference"):
         raise WireError("130")
-    if not body.get("returnUrl"):
+    if has_return_url and not body.get("returnUrl"):
         raise WireError("14_030")
     hours = body.get("captureDelayHours", 0)
     if not 0 <= hours <= _MOST_CAPTURE_HOURS:
@@ -65,8 +70,9 @@ def _check_payment(body: Mapping[str, Any]) -> None:
     ):
         raise WireError("180")
     metadata = body.get("metadata", {})
-    too_long = any(len(name) > _METADATA_NAME or len(value) > _METADATA_VALUE for name, value in metadata.items())
-    if too_long or len(metadata) > _METADATA_PAIRS:
+    if any(len(name) > _METADATA_NAME for name in metadata):
+        raise WireError("178")
+    if len(metadata) > _METADATA_PAIRS or any(len(value) > _METADATA_VALUE for value in metadata.values()):
         raise WireError("177")
 
 
