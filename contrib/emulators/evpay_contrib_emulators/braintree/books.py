@@ -22,7 +22,7 @@ def holding(account: Account, transaction: Transaction) -> Holding:
     fields = transaction.params.get("custom_fields") or {}
     return Holding(
         id=transaction.id,
-        reference=transaction.order_id,
+        reference=transaction.params.get("order_id"),
         currency=transaction.currency,
         status=transaction.status,
         authorized=to_minor(authorized, transaction.currency),

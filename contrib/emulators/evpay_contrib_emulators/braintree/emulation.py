@@ -113,7 +113,7 @@ class BraintreeGateway:
     def _answered(
         self, request: WireRequest, route: Route, names: dict[str, str], content: Mapping[str, Any]
     ) -> WireResponse:
-        key, fingerprint = _key_in(content) if route.takes_key else None, fingerprint_of(request)
+        key, fingerprint = _key_in(content) if route.takes_key else None, fingerprint_of(request, content)
         asked = Asked(names=names, query=dict(parse_qsl(request.query)), content=content)
         if key is not None:
             try:
@@ -186,7 +186,9 @@ class BraintreeGateway:
     def keep(self, request: WireRequest, response: WireResponse) -> None:
         """Remember that the request with this key met a server error: from now on it is told so."""
         del response
-        self._remember(self.key_of(request), fingerprint_of(request), error="915235")
+        key = self.key_of(request)
+        if key is not None:
+            self._remember(key, fingerprint_of(request, read(self._body(request))), error="915235")
 
     # answers
 

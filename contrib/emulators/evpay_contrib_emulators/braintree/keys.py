@@ -4,9 +4,11 @@ https://developer.paypal.com/braintree/graphql/integration_guides/idempotency, c
 """
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from evpay_contrib_emulators.braintree.errors import Invalid, flaw
 from evpay_contrib_emulators.gateway import WireRequest
@@ -28,10 +30,10 @@ class Done:
     error: str | None = None
 
 
-def fingerprint_of(request: WireRequest) -> str:
-    """Return what is the same only for the same request."""
-    seen = b"\0".join((request.method.encode(), request.path.encode(), request.body))
-    return hashlib.sha256(seen).hexdigest()
+def fingerprint_of(request: WireRequest, content: Mapping[str, Any]) -> str:
+    """Return what is the same only for the same request, however its body is written and packed."""
+    seen = json.dumps([request.method, request.path, content], sort_keys=True)
+    return hashlib.sha256(seen.encode()).hexdigest()
 
 
 class Keys:

@@ -65,7 +65,7 @@ def as_instrument(instrument: Instrument) -> dict[str, Any]:
         "cardholder_name": instrument.cardholder_name,
         "image_url": _LOGO.format(logo),
         "is_network_tokenized": False,
-        **{name: instrument.indicators.get(name, "Unknown") for name in _INDICATORS},
+        **_indicators(instrument),
         "unique_number_identifier": instrument.fingerprint if card else None,
     }
 
@@ -157,18 +157,30 @@ def as_method(method: Method) -> dict[str, Any]:
         return {**vaulted, **_PAYPAL_VAULTED}
     if kind == "venmo_account":
         return {**_venmo(method.instrument, None), **vaulted}
-    card = {**as_instrument(method.instrument), "bin": method.instrument.bin, "expired": False, **vaulted}
-    if kind == "android_pay_card":
-        return {**card, **_android(method.instrument, method.token)}
-    if kind == "apple_pay_card":
-        return {**card, **_apple(method.instrument, method.token)}
+    if kind != "credit_card":
+        return {**_wallet_card(method.instrument), **_WALLETS[kind][1](method.instrument, method.token), **vaulted}
     verifications = [] if method.verification is None else [method.verification]
     return {
         "billing_address": _billing(method),
-        **card,
+        **as_instrument(method.instrument),
+        "expired": False,
+        **vaulted,
         "venmo_sdk": False,
         "verifications": Array(item="verification", values=verifications),
     }
+
+
+def _wallet_card(instrument: Instrument) -> dict[str, Any]:
+    return {
+        "bin": instrument.bin,
+        "expiration_month": instrument.expiration_month,
+        "expiration_year": instrument.expiration_year,
+        **_indicators(instrument),
+    }
+
+
+def _indicators(instrument: Instrument) -> dict[str, str]:
+    return {name: instrument.indicators.get(name, "Unknown") for name in _INDICATORS}
 
 
 def _billing(method: Method) -> dict[str, Any] | None:
@@ -231,6 +243,6 @@ def as_nonce(nonce: Nonce) -> dict[str, Any]:
         }
         if is_card
         else {},
-        "bin_data": {name: instrument.indicators.get(name, "Unknown") for name in _INDICATORS} if is_card else None,
+        "bin_data": _indicators(instrument) if is_card else None,
         "authentication_insight": None,
     }
