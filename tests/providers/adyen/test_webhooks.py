@@ -162,7 +162,8 @@ HOSTILE = [
     b"", b"null", b"[]", b"{", b'"text"', b"\xff\xfe", b"{}", b'{"notificationItems": []}',
     b'{"live": "false", "notificationItems": [1]}', b'{"live": "false", "notificationItems": {"a": 1}}',
     b'{"live": "false", "notificationItems": [{"NotificationRequestItem": []}]}',
-    b'{"live": NaN, "notificationItems": []}', b'{"live": ' + b"[" * 20 + b"]" * 20 + b"}", b"[" * 100_000, b'{"a":' * 5_000,
+    b'{"live": NaN, "notificationItems": []}', b'{"live": ' + b"[" * 20 + b"]" * 20 + b"}",
+    b"[" * 100_000, b'{"a":' * 5_000,
     b'{"live": "false", "live": "false", "notificationItems": [{"NotificationRequestItem": {}}]}',
 ]  # fmt: skip
 
