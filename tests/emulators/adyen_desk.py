@@ -10,7 +10,7 @@ from evpay_contrib_emulators.gateway import WireRequest
 
 __all__ = ["CARD", "KEY", "Desk"]
 
-KEY = "AQE-test-key"
+KEY = "AQE-key-of-the-emulator"
 CARD = {
     "type": "scheme",
     "encryptedCardNumber": "test_4111111111111111",

@@ -18,7 +18,7 @@ class Options:
     more than one, they wait until so many are there, or for `act("flush")`.
     """
 
-    api_key: str = "AQE-test-key"
+    api_key: str = "AQE-key-of-the-emulator"
     merchant_account: str = "TestMerchant"
     company_account: str = "TestCompany"
     # The key in the examples of Adyen's libraries; it protects nothing.

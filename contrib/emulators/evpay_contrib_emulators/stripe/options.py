@@ -22,7 +22,7 @@ class Options:
     """Holds of 30 days are possible, for those who ask for them."""
     capture_percent: int = 115
     """How much of a hold may be captured, where a capture above the hold is possible."""
-    webhook_secrets: tuple[str, ...] = ("whsec_emulator",)
+    webhook_secrets: tuple[str, ...] = ("whsec_of_the_emulator",)
     """Each of them signs every webhook: two of them while one replaces the other."""
     statement_prefix: str = "EMULATOR"
     key_hours: float = 24.0
