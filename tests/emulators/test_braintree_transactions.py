@@ -132,6 +132,24 @@ def test_the_gateway_rejects_with_a_reason(sdk, changes, reason):
     assert f"Gateway Rejected: {reason}" == result.message
 
 
+@pytest.mark.parametrize(
+    ("billing", "cvv", "reason"),
+    [
+        ({"street_address": "200 Fake Street"}, "123", "avs"),
+        ({"postal_code": "20000"}, "123", "avs"),
+        ({}, "200", "cvv"),
+        ({"postal_code": "20000"}, "200", "avs_and_cvv"),
+    ],
+)
+def test_rules_about_addresses_reject_where_they_are_set_up(emulator, sdk, billing, cvv, reason):
+    card = {"number": "4012888888881881", "expiration_date": "05/2030", "cvv": cvv}
+    params = {"payment_method_nonce": None, "credit_card": card, "billing": billing}
+    assert "authorized" == hold(sdk, **params).status
+    emulator.configure(address_rules=True)
+
+    assert reason == sdk.transaction.sale(sale_params(**params)).transaction.gateway_rejection_reason
+
+
 @pytest.mark.parametrize("nonce", ["fake-processor-declined-visa-nonce", "fake-processor-declined-amex-nonce"])
 def test_declining_nonces_decline(sdk, nonce):
     result = sdk.transaction.sale(sale_params(payment_method_nonce=nonce))

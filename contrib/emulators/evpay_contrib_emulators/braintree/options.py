@@ -49,6 +49,8 @@ class Options:
     """The instruments beside cards that the account takes."""
     three_d_secure: bool = False
     """No card without 3-D Secure, whether the request asks for it or not; charges off-session are let through."""
+    address_rules: bool = False
+    """A street number 200, a postal code 20000 or a CVV 200 does not match, and what does not match is rejected."""
     custom_fields: tuple[str, ...] = ()
     """The custom fields that are set up; others are refused."""
     duplicate_seconds: float = 0.0

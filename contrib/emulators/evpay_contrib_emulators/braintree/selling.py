@@ -120,7 +120,7 @@ def _rejection(account: Account, order: Order) -> str | None:
         return instrument.rule
     if _lacks_authentication(account, order):
         return "three_d_secure"
-    return "duplicate" if _is_duplicate(account, order) else None
+    return "duplicate" if _is_duplicate(account, order) else _mismatch(account, order)
 
 
 def _lacks_authentication(account: Account, order: Order) -> bool:
@@ -134,6 +134,16 @@ def _lacks_authentication(account: Account, order: Order) -> bool:
         return False
     info = instrument.three_d_secure
     return info is None or (info["status"] not in _AUTHENTICATED and not info["liability_shifted"])
+
+
+def _mismatch(account: Account, order: Order) -> str | None:
+    """Return what the rules about addresses and CVVs say, where there are any."""
+    if not account.options.address_rules:
+        return None
+    billing, card = order.params.get("billing") or {}, order.params.get("credit_card") or {}
+    avs = (billing.get("street_address") or "").startswith("200") or billing.get("postal_code") == "20000"
+    cvv = card.get("cvv") == "200"
+    return "avs_and_cvv" if avs and cvv else "avs" if avs else "cvv" if cvv else None
 
 
 def _is_duplicate(account: Account, order: Order) -> bool:
