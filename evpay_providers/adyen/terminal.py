@@ -65,6 +65,16 @@ DECLINES: Final[Mapping[str, Reason]] = {
     "PaymentRestriction": Reason.NOT_PERMITTED,
     "WrongPIN": Reason.AUTHENTICATION_FAILED,
 }
+# Why an issuer refused, by a terminal's `message`: its refusal reasons have other words than those online.
+# https://github.com/adyen-examples/adyen-mock-terminal-api (checked 2026-11-20)
+MESSAGES: Final[Mapping[str, Reason]] = {
+    "BLOCK_CARD": Reason.LOST_OR_STOLEN,
+    "CARD_EXPIRED": Reason.EXPIRED_METHOD,
+    "INVALID_AMOUNT": Reason.LIMIT_EXCEEDED,
+    "INVALID_CARD": Reason.INVALID_METHOD,
+    "INVALID_PIN": Reason.AUTHENTICATION_FAILED,
+    "NOT_ENOUGH_BALANCE": Reason.INSUFFICIENT_FUNDS,
+}
 FAILURES: Final[Mapping[str, Reason]] = {
     "Busy": Reason.INVALID_STATE,
     "DeviceOut": Reason.MISCONFIGURED,
@@ -278,7 +288,10 @@ def _held(payment: Mapping[str, Any], told: Mapping[str, str], *, settings: Adye
 def _not_held(condition: str, told: Mapping[str, str]) -> Outcome:
     if condition == "Refusal":
         reason, code = refusal_of_text(told.get("refusalReason", "").lstrip("0123456789 "))
-        return Declined(reason=reason, code=code or told.get("message") or condition)
+        message = told.get("message")
+        if reason is Reason.OTHER and message in MESSAGES:
+            return Declined(reason=MESSAGES[message], code=message)
+        return Declined(reason=reason, code=code or message or condition)
     if condition in DECLINES:
         return Declined(reason=DECLINES[condition], code=condition)
     if condition in FAILURES:

@@ -16,6 +16,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.judges.adyen_examples import judge_adyen_examples
 from tests.judges.prism import judge_prism
 from tests.judges.second_opinion import judge_localstripe
 from tests.judges.stripe_mock import judge_stripe_mock
@@ -26,6 +27,7 @@ JUDGES: Final[Mapping[str, Judge]] = {
     "stripe-mock": judge_stripe_mock,
     "localstripe": judge_localstripe,
     "stripe-recorded": judge_stripe_recorded,
+    "adyen-examples": judge_adyen_examples,
     "prism": judge_prism,
 }
 _SHOWN: Final = 20
