@@ -288,7 +288,7 @@ def _held(payment: Mapping[str, Any], told: Mapping[str, str], *, settings: Adye
 def _not_held(condition: str, told: Mapping[str, str]) -> Outcome:
     if condition == "Refusal":
         reason, code = refusal_of_text(told.get("refusalReason", "").lstrip("0123456789 "))
-        message = told.get("message")
+        message = told.get("message", "")
         if reason is Reason.OTHER and message in MESSAGES:
             return Declined(reason=MESSAGES[message], code=message)
         return Declined(reason=reason, code=code or message or condition)

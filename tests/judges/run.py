@@ -17,6 +17,7 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from tests.judges.adyen_examples import judge_adyen_examples
+from tests.judges.adyen_messages import judge_adyen_messages
 from tests.judges.prism import judge_prism
 from tests.judges.second_opinion import judge_localstripe
 from tests.judges.stripe_mock import judge_stripe_mock
@@ -28,6 +29,7 @@ JUDGES: Final[Mapping[str, Judge]] = {
     "localstripe": judge_localstripe,
     "stripe-recorded": judge_stripe_recorded,
     "adyen-examples": judge_adyen_examples,
+    "adyen-messages": judge_adyen_messages,
     "prism": judge_prism,
 }
 _SHOWN: Final = 20
