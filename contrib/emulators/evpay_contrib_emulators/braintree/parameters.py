@@ -7,8 +7,10 @@ from evpay_contrib_emulators.braintree.errors import Denied
 
 __all__ = ["KNOWN", "Shape", "checked", "is_true"]
 
-Shape = Mapping[str, Any]
+Shape = Mapping[Any, Any]
 """The names that may be there; with None a text, with a shape what may be in it, with ... anything."""
+
+_ANY_TEXTS: Final[Shape] = {...: None}
 
 
 def _texts(names: str) -> dict[str, None]:
@@ -51,7 +53,7 @@ _SALE: Final[Shape] = {
         "payment_reader_card_details": ...,
     },
     "customer": _CUSTOMER,
-    "custom_fields": ...,
+    "custom_fields": _ANY_TEXTS,
     "descriptor": _DESCRIPTOR,
     "external_vault": _texts("status previous_network_transaction_id previous_mastercard_transaction_link_id"),
     "industry": ...,
@@ -111,7 +113,7 @@ _PERSON: Final[Shape] = {
     "android_pay_network_token": ...,
     "apple_pay_card": ...,
     "credit_card": ...,
-    "custom_fields": ...,
+    "custom_fields": _ANY_TEXTS,
     "options": ...,
     "risk_data": _RISK,
     "tax_identifiers": ...,
@@ -141,7 +143,9 @@ KNOWN: Final[Mapping[str, Any]] = {
     },
     "evidence": _texts("comments category sequence_number"),
     "settlement_batch_summary": _texts("settlement_date group_by_custom_field"),
-    "three_d_secure_verification": ...,
+    "three_d_secure_verification": _texts(
+        "number cardholder_name cvv expiration_date expiration_month expiration_year"
+    ),
 }
 
 
@@ -169,9 +173,9 @@ def _check(content: Any, shape: Any) -> None:
     if not isinstance(content, dict):
         raise Denied(403)
     for name, value in content.items():
-        if name not in shape:
+        if name not in shape and ... not in shape:
             raise Denied(403)
-        _check(value, shape[name])
+        _check(value, shape[name] if name in shape else shape[...])
 
 
 def is_true(content: Mapping[str, Any], *path: str) -> bool:

@@ -132,6 +132,8 @@ def _test(
         return lambda one: lists[name](one) in accepted
     if not isinstance(wanted, dict) or not wanted:
         raise Denied(403)
+    if not all(value is None or isinstance(value, str) for value in wanted.values()):
+        raise Denied(403)
     if name in texts and set(wanted) <= set(_TEXT_TESTS):
         pairs = [(_TEXT_TESTS[test], (value or "").lower()) for test, value in wanted.items()]
         return lambda one: all(test((texts[name](one) or "").lower(), value) for test, value in pairs)
@@ -155,11 +157,17 @@ def _is_within(value: datetime | date | Decimal | None, wanted: Mapping[str, str
     return (low is None or _like(value, low) <= value) and (high is None or value <= _like(value, high))  # type: ignore[operator]  # `_like` returns what `value` is
 
 
+def _finite(number: Decimal) -> Decimal:
+    if not number.is_finite():
+        raise InvalidOperation
+    return number
+
+
 def _like(value: datetime | date | Decimal, text: str) -> datetime | date | Decimal:
     """Read a bound as the value that it is compared with."""
     try:
         if isinstance(value, Decimal):
-            return Decimal(text)
+            return _finite(Decimal(text))
         moment = datetime.fromisoformat(text)
         moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
         return moment if isinstance(value, datetime) else moment.date()
