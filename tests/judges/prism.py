@@ -23,13 +23,13 @@ from tests.judges.tools import prism
 from tests.judges.verdict import Bench, Verdict
 from tests.providers.adyen import orders
 
-__all__ = ["judge_prism"]
+__all__ = ["CARD", "ENROLLED", "card", "judge_prism"]
 
 _DOCUMENT: Final = "adyen/CheckoutService-v72.trimmed.json"
 _KEY: Final = "AQE-a-key-that-is-only-for-tests"
 _MERCHANT: Final = "TestMerchant"
 _BACK: Final = "https://example.com/back"
-_CARD: Final = "4111111111111111"
+CARD: Final = "4111111111111111"
 _GOOD: Final = {
     "amount": {"value": 2000, "currency": "EUR"},
     "merchantAccount": _MERCHANT,
@@ -39,7 +39,7 @@ _GOOD: Final = {
 }
 # How Prism words what is wrong with a request or an answer.
 _COMPLAINT: Final = "stoplight.io/prism/errors"
-_ENROLLED: Final = "4212345678901237"
+ENROLLED: Final = "4212345678901237"
 
 
 def _with_version(document: Path, *, folder: Path) -> Path:
@@ -112,7 +112,7 @@ async def _everything(provider: AdyenProvider, verdict: Verdict) -> None:
     def saw(what: str, outcome: object, *kinds: type) -> None:
         verdict.note(None if isinstance(outcome, kinds) else f"{what}: {outcome!r}")
 
-    held = await provider.authorize(orders.authorization(method=_card(), save_method=True, descriptor="EV 4711"))
+    held = await provider.authorize(orders.authorization(method=card(), save_method=True, descriptor="EV 4711"))
     saw("authorize, and save", held, Succeeded)
     if not isinstance(held, Succeeded) or held.handle is None:
         return
@@ -122,15 +122,15 @@ async def _everything(provider: AdyenProvider, verdict: Verdict) -> None:
     saw("refund", await provider.refund(orders.giving_back(held.handle)), Pending)
     stored = held.saved_method
     verdict.note(None if stored is not None else "no method was saved")
-    again = await provider.authorize(orders.authorization(method=stored or _card(), off_session=True))
+    again = await provider.authorize(orders.authorization(method=stored or card(), off_session=True))
     saw("off session", again, Succeeded)
     saw("void", await provider.void(orders.cancellation(getattr(again, "handle", None))), Pending)
     saw("void by reference", await provider.void(orders.cancellation(None)), Pending)
-    declined = await provider.authorize(orders.authorization(method=_card(holder="DECLINED")))
+    declined = await provider.authorize(orders.authorization(method=card(holder="DECLINED")))
     saw("a refusal", declined, Declined)
     lost = await provider.capture(orders.taking(orders.HANDLE, "5.00"))
     saw("a capture of nothing", lost, Failed, Unknown, Pending)
-    waiting = await provider.authorize(orders.authorization(method=_card(_ENROLLED), return_url=_BACK))
+    waiting = await provider.authorize(orders.authorization(method=card(ENROLLED), return_url=_BACK))
     saw("a driver who is there", waiting, ActionRequired)
     if isinstance(waiting, ActionRequired) and waiting.handle:
         claim = {"redirectResult": "made-up"}
@@ -138,7 +138,7 @@ async def _everything(provider: AdyenProvider, verdict: Verdict) -> None:
         saw("a claim that is made up", told, Declined, Unknown)
 
 
-def _card(number: str = _CARD, *, holder: str = "A Driver") -> PaymentMethod:
+def card(number: str = CARD, *, holder: str = "A Driver") -> PaymentMethod:
     """What Adyen's client library hands over, in the form of its test environment."""
     encrypted = {"CardNumber": number, "ExpiryMonth": "03", "ExpiryYear": "2030", "SecurityCode": "737"}
     fields = {"type": "scheme", "holderName": holder}

@@ -16,6 +16,7 @@ from typing import Final
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.judges.adyen_documents import judge_adyen_documents
 from tests.judges.adyen_examples import judge_adyen_examples
 from tests.judges.adyen_messages import judge_adyen_messages
 from tests.judges.prism import judge_prism
@@ -28,6 +29,7 @@ JUDGES: Final[Mapping[str, Judge]] = {
     "stripe-mock": judge_stripe_mock,
     "localstripe": judge_localstripe,
     "stripe-recorded": judge_stripe_recorded,
+    "adyen-documents": judge_adyen_documents,
     "adyen-examples": judge_adyen_examples,
     "adyen-messages": judge_adyen_messages,
     "prism": judge_prism,
