@@ -333,12 +333,12 @@ class Trial:
         return [exchange for exchange in exchanges if self.is_effect(exchange)]
 
     async def expect_refused(self, call: Awaitable[object], expected: str, *, error: type[EvpayError]) -> EvpayError:
-        """Expect that a call raises, before anything is sent."""
+        """Expect that a call raises, before anything is sent that changes something."""
         mark = self.proxy.mark if self.has_wire else 0
         try:
             came: object = await call
         except error as refused:
-            sent = self.proxy.journal(mark) if self.has_wire else []
+            sent = self.effects(self.proxy.journal(mark)) if self.has_wire else []
             self.expect(not sent, f"{expected}, before anything is sent", f"{error.__name__} after {sent}")
             return refused
         raise self.broken(expected, came)

@@ -60,9 +60,6 @@ async def connect_failure_is_not_sent(trial: Trial) -> None:
             outcome = await trial.send(request, by=stranded)
             is_kept = isinstance(outcome, Failed) and outcome.reason is Reason.NOT_SENT
             trial.expect(is_kept, f"Failed(NOT_SENT) for {kind}, when every connection is refused", outcome)
-        if trial.capabilities.look_up:
-            found = await stranded.look_up((await trial.paid()).question())
-            trial.expect(_is_unknown(found), "Unknown from a look-up, when every connection is refused", found)
 
 
 @check(
@@ -190,3 +187,6 @@ async def failed_read_teaches_nothing(trial: Trial) -> None:
                     paid.question(by_reference=by_reference)
                 )
             trial.expect(_is_unknown(found), f"Unknown from a look-up that was {fault.name}", found)
+    with closed_door() as nowhere:
+        found = await trial.fresh(nowhere).look_up(paid.question())
+    trial.expect(_is_unknown(found), "Unknown from a look-up, when every connection is refused", found)
