@@ -88,6 +88,13 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def tables(session: nox.Session) -> None:
+    """Write the feature tables of README and the providers' pages anew, from what the adapters claim."""
+    prepare(session, "test")
+    session.run("python", "-m", "tests.docs.feature_table")
+
+
+@nox.session
 def bench(session: nox.Session) -> None:
     """Measure imports, whole sessions, webhooks and adapters; figures of one run are compared within that run."""
     prepare(session, "bench")
