@@ -483,8 +483,9 @@ def test_a_refund_is_declined_for_good_or_sent_all_the_same(emulator, sdk):
         hard.transaction.additional_processor_response,
     )
     assert soft.is_success
-    assert ("submitted_for_settlement", "approved", "2046 : Declined") == (
+    assert ("submitted_for_settlement", "1005", "approved", "2046 : Declined") == (
         soft.transaction.status,
+        soft.transaction.processor_response_code,
         soft.transaction.processor_response_type,
         soft.transaction.additional_processor_response,
     )

@@ -13,7 +13,8 @@ from evpay_contrib_emulators.braintree.paying import Paying, paying_with
 __all__ = ["checked_sale", "descriptor_flaws", "merchant_account_of", "order_id_flaws"]
 
 _MOST_ORDER_ID: Final = 255
-# https://developer.paypal.com/braintree/docs/reference/request/transaction/sale/python, checked 2026-11-20
+# https://developer.paypal.com/braintree/docs/reference/request/transaction/sale/python; `unscheduled` and `estimated`
+# were not verified
 _SOURCES: Final = frozenset(
     {
         *("recurring_first", "recurring", "unscheduled", "installment_first", "installment", "merchant", "moto"),
@@ -23,8 +24,8 @@ _SOURCES: Final = frozenset(
 _EXEMPTIONS: Final = frozenset({"low_value", "secure_corporate", "trusted_beneficiary", "transaction_risk_analysis"})
 _VAULT: Final = frozenset({"will_vault", "vaulted"})
 # Company, asterisk, product: 3, 7 or 12 characters before the asterisk, 22 in all
-# (https://developer.paypal.com/braintree/docs/reference/request/transaction/sale/python#descriptor.name,
-# checked 2026-11-20).
+# (https://developer.paypal.com/braintree/docs/reference/request/transaction/sale/python#descriptor.name); the lengths
+# are told in the vendor's own refusal, which characters it takes was not verified.
 _DESCRIPTOR_NAME: Final = re.compile(r"(?=.{5,22}\Z)(?:[^*]{3}|[^*]{7}|[^*]{12})\*[^*]+")
 _DESCRIPTOR_PHONE: Final = re.compile(r"[0-9().+\- ]{10,14}")
 _MOST_URL: Final = 13

@@ -27,7 +27,7 @@ TAKEN_BACK: Final = frozenset({"open", "under_review", "disputed", "lost", "acce
 
 _REPLY: Final = timedelta(days=7)
 _KINDS: Final = ("chargeback", "pre_arbitration", "retrieval")
-# https://developer.paypal.com/braintree/docs/reference/response/dispute/python, checked 2026-11-20
+# As the official SDK 4.48 names them (checked 2026-11-20)
 _REASONS: Final = (
     *("cancelled_recurring_transaction", "credit_not_processed", "duplicate", "fraud", "general", "invalid_account"),
     *("not_recognized", "product_not_received", "product_unsatisfactory", "retrieval", "transaction_amount_differs"),

@@ -8,9 +8,9 @@ from evpay_contrib_emulators.braintree.xml import Array, Symbol
 
 __all__ = ["Denied", "Flaw", "Invalid", "NotFound", "flaw", "validation_errors"]
 
-# What is wrong, by code; the codes are those of the vendor's reference, the words are ours where they are not known
-# from an answer (https://developer.paypal.com/braintree/docs/reference/general/validation-errors/all,
-# checked 2026-11-20).
+# What is wrong, by code; the codes are those of the official SDK 4.48 (checked 2026-11-20), the words are ours where
+# they are not known from an answer
+# (https://developer.paypal.com/braintree/docs/reference/general/validation-errors/all).
 MESSAGES: Final = {
     "81501": "Amount cannot be negative.",
     "81502": "Amount is required.",

@@ -113,7 +113,9 @@ _INDICATORS: Final = {
 }
 
 # How an authentication ended, by the vendor's test nonces: the status, whether the liability is shifted, and whether
-# that was possible (https://developer.paypal.com/braintree/docs/guides/3d-secure/testing-go-live, checked 2026-11-20).
+# that was possible. The statuses are those of
+# https://developer.paypal.com/braintree/graphql/reference/types/three-d-secure-authentication-status (checked
+# 2026-11-20); which nonce ends in which was not verified.
 _AUTHENTICATIONS: Final = {
     "visa-full-authentication": ("authenticate_successful", True, True),
     "two-visa-successful-frictionless-authentication": ("authenticate_successful", True, True),
@@ -181,9 +183,9 @@ def _nonces() -> dict[str, Instrument]:
     return nonces
 
 
-# The sandbox's nonces that stand for what is emulated here; they can be used again and again, unlike those that are
-# made for one payment (https://developer.paypal.com/braintree/docs/reference/general/testing#payment-method-nonces,
-# checked 2026-11-20).
+# The sandbox's nonces that stand for what is emulated here, by the names that the official SDK 4.48 has (checked
+# 2026-11-20); they can be used again and again, unlike those that are made for one payment
+# (https://developer.paypal.com/braintree/docs/reference/general/testing#payment-method-nonces).
 NONCES: Final[Mapping[str, Instrument]] = _nonces()
 CONSUMED: Final = "fake-consumed-nonce"
 

@@ -33,8 +33,9 @@ _PASS_THRU: Final = _texts(
 _RISK: Final = _texts("customer_browser customer_device_id customer_ip customer_location_zip customer_tenure")
 _OLD: Final = _texts("device_data device_session_id fraud_merchant_id venmo_sdk_payment_method_code")
 
-# The names are those that the official SDKs know; what this emulator does not look into is taken as it is
-# (https://developer.paypal.com/braintree/docs/reference/request/transaction/sale/python, checked 2026-11-20).
+# The names are those that the official SDK 4.48 knows (checked 2026-11-20, and by a test); what this emulator does not
+# look into is taken as it is
+# (https://developer.paypal.com/braintree/docs/reference/request/transaction/sale/python).
 _SALE: Final[Shape] = {
     **_texts("type amount api_request_key order_id merchant_account_id channel sca_exemption transaction_source"),
     **_texts("payment_method_nonce payment_method_token customer_id billing_address_id shipping_address_id recurring"),

@@ -6,6 +6,7 @@ from typing import Final
 
 __all__ = [
     "APPROVED",
+    "CAPTURED_THOUGH_DECLINED",
     "PARTIALLY_APPROVED",
     "PROCESSED",
     "UNAVAILABLE",
@@ -33,6 +34,7 @@ class Response:
 
 APPROVED: Final = Response(code="1000", text="Approved")
 PROCESSED: Final = Response(code="1002", text="Processed")
+CAPTURED_THOUGH_DECLINED: Final = Response(code="1005", text="Auth Declined but Settlement Captured")
 PARTIALLY_APPROVED: Final = Response(code="1004", text="Approved for Partial Amount")
 UNAVAILABLE: Final = Response(
     code="3000",
@@ -43,7 +45,7 @@ UNAVAILABLE: Final = Response(
 
 # Declines that may pass later, and declines that never will; a code that is in neither list is shown as 2038's text
 # and may pass later (https://developer.paypal.com/braintree/docs/reference/general/processor-responses/
-# authorization-responses, checked 2026-11-20).
+# authorization-responses; the classes were checked 2026-11-20, not every code by itself).
 _SOFT: Final = {
     2000: "Do Not Honor",
     2001: "Insufficient Funds",

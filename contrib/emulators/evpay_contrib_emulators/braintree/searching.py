@@ -48,7 +48,8 @@ def _time_of(status: str) -> Callable[[Transaction], datetime | None]:
     return lambda one: one.at(status)
 
 
-# https://developer.paypal.com/braintree/docs/reference/request/transaction/search/python, checked 2026-11-20
+# Those of the official SDK 4.48 (checked 2026-11-20) that are asked of what is emulated here
+# (https://developer.paypal.com/braintree/docs/reference/request/transaction/search/python)
 _TRANSACTION_TEXTS: Final[Mapping[str, Callable[[Transaction], str | None]]] = {
     "id": lambda one: one.id,
     "order_id": lambda one: one.order_id,

@@ -9,7 +9,14 @@ from evpay_contrib_emulators.braintree.account import Account, new_id
 from evpay_contrib_emulators.braintree.amounts import read_amount
 from evpay_contrib_emulators.braintree.checking import descriptor_flaws, merchant_account_of, order_id_flaws
 from evpay_contrib_emulators.braintree.errors import Flaw, Invalid, flaw
-from evpay_contrib_emulators.braintree.responses import APPROVED, PROCESSED, Response, decline, told_by
+from evpay_contrib_emulators.braintree.responses import (
+    APPROVED,
+    CAPTURED_THOUGH_DECLINED,
+    PROCESSED,
+    Response,
+    decline,
+    told_by,
+)
 from evpay_contrib_emulators.braintree.selling import Declined
 from evpay_contrib_emulators.braintree.settlement import submitted
 from evpay_contrib_emulators.braintree.showing import as_transaction
@@ -176,7 +183,7 @@ def refund(account: Account, transaction: Transaction, params: Params) -> Transa
         credit.become("processor_declined", at=account.now())
         raise Declined(credit, said.text)
     # a bank that declines only for now is not asked again: the money is sent
-    credit.response = replace(PROCESSED, detail=said.detail)
+    credit.response = PROCESSED if said.is_approval else replace(CAPTURED_THOUGH_DECLINED, detail=said.detail)
     transaction.refund_ids.append(credit.id)
     account.root(transaction).effects["refund"] += 1
     submitted(account, credit, at=account.now())
