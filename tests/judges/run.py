@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.judges.adyen_documents import judge_adyen_documents
 from tests.judges.adyen_examples import judge_adyen_examples
 from tests.judges.adyen_messages import judge_adyen_messages
+from tests.judges.braintree_recorded import judge_braintree_recorded
 from tests.judges.prism import judge_prism
 from tests.judges.second_opinion import judge_localstripe
 from tests.judges.stripe_mock import judge_stripe_mock
@@ -33,6 +34,7 @@ JUDGES: Final[Mapping[str, Judge]] = {
     "adyen-examples": judge_adyen_examples,
     "adyen-messages": judge_adyen_messages,
     "prism": judge_prism,
+    "braintree-recorded": judge_braintree_recorded,
 }
 _SHOWN: Final = 20
 
