@@ -47,7 +47,10 @@ def served(tmp_path, sandbox) -> Iterator[str]:
 
     route = webhook_route(
         lambda request: request.app.state.pay,
-        challenges={"sandbox": lambda query: f"proven {query['word']}" if "word" in query else None},
+        challenges={
+            "sandbox": lambda query: f"proven {query['word']}" if "word" in query else None,
+            "other": refusing,
+        },
         read_within_s=1,
     )
     server = uvicorn.Server(uvicorn.Config(Starlette(routes=[route], lifespan=lifespan), port=0, log_level="error"))
@@ -60,6 +63,11 @@ def served(tmp_path, sandbox) -> Iterator[str]:
     server.should_exit = True
     thread.join()
     listener.close()
+
+
+def refusing(query: dict[str, str]) -> str:
+    """Refuse every challenge, as an adapter does what is none."""
+    raise WebhookRejected("This is not a challenge.", account="sandbox", status=400)
 
 
 def a_message(sandbox: SandboxProvider, tmp_path) -> tuple[bytes, dict[str, str]]:
@@ -146,6 +154,18 @@ def test_a_challenge_is_answered_where_one_is_known(served):
     assert httpx.get(f"{served}/webhooks/sandbox?word=abc").text == "proven abc"
     assert httpx.get(f"{served}/webhooks/sandbox").status_code == 404
     assert httpx.get(f"{served}/webhooks/nobody").status_code == 404
+
+
+def test_a_challenge_that_is_none_is_refused(served, django_requests, sandbox, tmp_path):
+    """An adapter raises for what it would not sign; that is an answer, and no fault of the server's."""
+    with sync.EvPay.open(f"sqlite:///{tmp_path / 'evpay.db'}", providers=[sandbox]) as pay:
+        view = webhook_view(pay, challenges={"sandbox": refusing})
+        statuses = (
+            view(django_requests.get("/"), "sandbox").status_code,
+            httpx.get(f"{served}/webhooks/other").status_code,
+        )
+
+    assert statuses == (400, 400)
 
 
 @pytest.mark.parametrize(("text", "length"), [("12", 12), (None, None), ("-1", None), ("1" * 30, None), ("²", None)])

@@ -51,5 +51,8 @@ def _chunks(request: HttpRequest) -> Iterator[bytes]:
 
 
 def _challenged(challenge: Challenge, request: HttpRequest) -> HttpResponse:
-    answer = challenge({name: str(value) for name, value in request.GET.items()})
+    try:
+        answer = challenge({name: str(value) for name, value in request.GET.items()})
+    except WebhookRejected as error:
+        return HttpResponse(status=error.status)
     return HttpResponse(status=404) if answer is None else HttpResponse(answer, content_type="text/plain")

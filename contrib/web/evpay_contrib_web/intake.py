@@ -11,7 +11,8 @@ __all__ = ["READ_WITHIN_S", "Challenge", "declared_length", "gathered", "refuse_
 
 READ_WITHIN_S: Final = 10.0
 
-# Answers the GET with which some gateways prove an address: from the query's fields to the text, None to refuse.
+# Answers the GET with which some gateways prove an address: from the query's fields to the text. None is
+# a 404; a `WebhookRejected` is its own status.
 Challenge: TypeAlias = Callable[[Mapping[str, str]], str | None]
 
 

@@ -57,5 +57,8 @@ def _refused(error: WebhookRejected) -> Response:
 
 
 def _challenged(challenge: Challenge | None, request: Request) -> Response:
-    answer = None if challenge is None else challenge(dict(request.query_params))
+    try:
+        answer = None if challenge is None else challenge(dict(request.query_params))
+    except WebhookRejected as error:
+        return Response(status_code=error.status)
     return _NOBODY if answer is None else Response(answer, media_type="text/plain")
