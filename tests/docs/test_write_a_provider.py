@@ -20,7 +20,7 @@ STEP = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-pytestmark = pytest.mark.scenario
+pytestmark = [pytest.mark.scenario, pytest.mark.timeout(400)]  # it runs the whole kit three times
 
 
 @dataclass

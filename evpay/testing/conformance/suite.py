@@ -30,13 +30,18 @@ def _test_of(check: Check) -> Callable[[Any, Rig], None]:
 
 
 class ProviderConformance:
-    """Inherit it, and give it a fixture `rig`.
+    """Inherit it, and give it a fixture `rig`; each check is one test.
 
-    class TestAcme(ProviderConformance):
-        @pytest.fixture(scope="class")
-        def rig(self):
+    A fixture of the module makes the gateway once::
+
+        @pytest.fixture(scope="module")
+        def rig():
             with running_gateway() as gateway:
-                yield Rig(...)
+                yield Rig(provider=..., methods=..., wire=Wire(upstream=gateway.url))
+
+
+        class TestAcme(ProviderConformance):
+            pass
     """
 
     checks: ClassVar[tuple[Check, ...]] = CHECKS
