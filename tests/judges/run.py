@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from tests.judges.adyen_documents import judge_adyen_documents
 from tests.judges.adyen_examples import judge_adyen_examples
 from tests.judges.adyen_messages import judge_adyen_messages
+from tests.judges.braintree_behaviour import judge_braintree_behaviour
 from tests.judges.braintree_recorded import judge_braintree_recorded
 from tests.judges.prism import judge_prism
 from tests.judges.second_opinion import judge_localstripe
@@ -35,6 +36,7 @@ JUDGES: Final[Mapping[str, Judge]] = {
     "adyen-messages": judge_adyen_messages,
     "prism": judge_prism,
     "braintree-recorded": judge_braintree_recorded,
+    "braintree-behaviour": judge_braintree_behaviour,
 }
 _SHOWN: Final = 20
 
