@@ -16,7 +16,8 @@ pytestmark = pytest.mark.scenario
 
 EVPAY = [sys.executable, "-c", "from evpay.cli import main; main()"]
 STEPS = ["opened", "tariff", "started", "reading", "increment", "captured", "receipt", "refund", "failover",
-         "second_receipt", "ledger", "check", "done"]  # fmt: skip
+         "paid", "held", "switched", "ledger", "check", "done"]  # fmt: skip
+GATEWAYS = ["stripe", "adyen", "braintree"]
 
 
 @pytest.fixture
@@ -67,6 +68,44 @@ def test_demo_tells_every_step_as_json(evpay, tmp_path):
     assert all(line["agrees"] for line in named(steps, "check")[0]["lines"])
 
 
+def test_demo_switches_gateways_while_sessions_run(evpay):
+    """Each session ends at the gateway where it began, over HTTP, and the gateways' own books say the same."""
+    steps = steps_of(evpay("demo", "--fast", "--json"))
+
+    homes = [step["intent"]["attempts"][-1]["account"]["name"] for step in named(steps, "held")]
+    assert homes == GATEWAYS
+    assert [(step["first"], step["running"]) for step in named(steps, "switched")] == [
+        ("adyen", ["S-3"]), ("braintree", ["S-3", "S-4"]),
+    ]  # fmt: skip
+    assert [step["facts"]["captured"] for step in named(steps, "paid")[1:]] == [531, 531, 531]
+    lines = {line["session"]: line for line in named(steps, "check")[0]["lines"]}
+    assert [lines[name]["processor"]["captured"] for name in ("S-3", "S-4", "S-5")] == [531, 531, 531]
+
+
+@pytest.mark.parametrize("gateway", GATEWAYS)
+def test_demo_runs_a_recording_at_each_emulator(evpay, gateway):
+    """Without a server to name: evpay starts one, and it agrees in the end."""
+    result = evpay("demo", "--fast", "--json", "--provider", gateway)
+    steps = steps_of(result)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    (line,) = named(steps, "check")[0]["lines"]
+    assert (line["account"], line["agrees"]) == (gateway, True)
+    assert line["processor"]["captured"] == 767
+
+
+def test_demo_without_emulators_says_so(evpay, tmp_path, environment):
+    """It is the sandbox then, and how to have the others is said."""
+    hidden = tmp_path / "sitecustomize.py"
+    hidden.write_text("import sys\nsys.modules['evpay_contrib_emulators'] = None\n")
+    environment["PYTHONPATH"] = str(tmp_path)
+    result = evpay("demo", "--fast")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "pip install evpay-contrib-emulators" in result.stdout
+    assert "own books agree to the cent" in result.stdout
+
+
 def test_demo_in_a_pipe_is_plain_text(evpay):
     """No escape sequence, no animation, no line wider than a common terminal but the address of the store."""
     result = evpay("demo")
@@ -95,7 +134,7 @@ def test_what_a_demo_leaves_can_be_looked_at(evpay):
     store, folder = steps[-1]["store"], Path(steps[-1]["folder"])
 
     listed = json.loads(evpay("--store", store, "intents", "--json").stdout)["intents"]
-    assert [intent["session_id"] for intent in listed] == ["S-2", "S-1"]
+    assert [intent["session_id"] for intent in listed] == ["S-5", "S-4", "S-3", "S-2", "S-1"]
     number = named(steps, "receipt")[0]["number"]
     receipt = json.loads(evpay("--store", store, "receipt", number, "--json").stdout)
     assert receipt["captured"] == named(steps, "receipt")[0]["receipt"]["captured"]

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -9,6 +10,7 @@ import typer
 
 from evpay.cli.demo.accounts import sandbox, stranger
 from evpay.cli.demo.clock import SessionClock
+from evpay.cli.demo.emulators import EMULATED, Emulated, are_installed, emulated
 from evpay.cli.demo.following import DEFAULT_TARIFF
 from evpay.cli.demo.place import Place, new_place
 from evpay.cli.demo.replay import Replay, replay
@@ -68,30 +70,41 @@ def demo(
 ) -> None:
     """Show a session from plug to refund, a processor that fails, one that takes over, and the books at the end.
 
-    With a recorded session: run it through an adapter, at a server on this machine that stands in for the processor.
+    With a recorded session: run it through an adapter, at a server on this machine that stands in for the processor;
+    that is evpay's own emulator, where it is installed and no other server is named.
     """
     said = invocation(context, as_json=as_json)
     replayed = (provider, base_url, session, station, connector, tariff, method, option)
-    if check is not None:
-        place = Place(folder=check)
-        steps = _compared(place)
-    elif any(value is not None for value in replayed):
-        name, options = provider or _SANDBOX, _options(option or [])
-        run = Replay(
-            file=str(session or "the recording that comes with evpay"),
-            recording=read_recording(session or _OWN_RECORDING, station=station, connector=connector),
-            tariff=_tariff(tariff),
-            method=_method(name, method),
-            account=_account_maker(name, base_url=base_url, options=options),
-        )
-        place = new_place()
-        steps = replay(place, run)
-    else:
-        place = new_place()
-        steps = story(place)
-    show: Show = JsonShow() if said.as_json else Screen(console(), fast=fast)
-    if not asyncio.run(_run(steps, show, place)):
-        raise typer.Exit(1)
+    with ExitStack() as running:
+        if check is not None:
+            place = Place(folder=check)
+            steps = _compared(place)
+        elif any(value is not None for value in replayed):
+            name, options = provider or _SANDBOX, _options(option or [])
+            emulator = _emulator(running, name, base_url=base_url, options=options)
+            run = Replay(
+                file=str(session or "the recording that comes with evpay"),
+                recording=read_recording(session or _OWN_RECORDING, station=station, connector=connector),
+                tariff=_tariff(tariff),
+                method=_method(name, method),
+                account=_account_maker(name, base_url=base_url, options=options, emulator=emulator),
+                emulator=emulator,
+            )
+            place = new_place()
+            steps = replay(place, run)
+        else:
+            place = new_place()
+            steps = story(place)
+        show: Show = JsonShow() if said.as_json else Screen(console(), fast=fast)
+        if not asyncio.run(_run(steps, show, place)):
+            raise typer.Exit(1)
+
+
+def _emulator(running: ExitStack, name: str, *, base_url: str | None, options: Mapping[str, str]) -> Emulated | None:
+    """Start the gateway's emulator where no server is named and one is installed."""
+    if base_url is not None or options or name not in EMULATED or not are_installed():
+        return None
+    return running.enter_context(emulated([name]))[name]
 
 
 async def _run(steps: AsyncIterator[Step], show: Show, place: Place) -> bool:
@@ -110,15 +123,17 @@ async def _run(steps: AsyncIterator[Step], show: Show, place: Place) -> bool:
 async def _compared(place: Place) -> AsyncIterator[Step]:
     """Compare what an earlier demo left."""
     settings = Settings.load(place.settings, store=place.store)
-    found = await hold_against_each_other(place.store, settings.built_providers())
+    found = await hold_against_each_other(place, settings.built_providers())
     yield Step.ledger(found)
     yield Step.check(found)
 
 
 def _account_maker(
-    name: str, *, base_url: str | None, options: Mapping[str, str]
+    name: str, *, base_url: str | None, options: Mapping[str, str], emulator: Emulated | None
 ) -> Callable[[Place, SessionClock | None], Provider]:
     """Return what makes the account; that it can be made is known before there is a folder."""
+    if emulator is not None:
+        return lambda _place, _clock: emulator.provider()
     if name != _SANDBOX:
         stranger(name, base_url=base_url, options=options)
         return lambda _place, _clock: stranger(name, base_url=base_url, options=options)

@@ -2,10 +2,11 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from evpay.errors import ConfigurationError
 
@@ -31,6 +32,22 @@ class Place:
     def books(self, account: str) -> Path:
         """The file of a processor's own books."""
         return self.folder / f"{account}.books.db"
+
+    @property
+    def told(self) -> Path:
+        """What gateways said of their own books before they were stopped."""
+        return self.folder / "gateways.json"
+
+    def keep_books(self, books: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Write down what each gateway holds, by account."""
+        self.told.write_text(json.dumps(books, indent=1), encoding="utf-8")
+
+    def kept_books(self) -> dict[str, list[dict[str, Any]]]:
+        """Return what the gateways held, by account; nothing where there were none."""
+        kept: dict[str, list[dict[str, Any]]] = {}
+        if self.told.is_file():
+            kept = json.loads(self.told.read_text(encoding="utf-8"))
+        return kept
 
     def write_settings(self, accounts: Mapping[str, str]) -> None:
         """Write down the accounts (name and adapter) that keep books here."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from evpay.cli.demo.clock import SessionClock
+from evpay.cli.demo.emulators import Emulated, settled
 from evpay.cli.demo.following import follow, frozen_tariff
 from evpay.cli.demo.place import Place
 from evpay.cli.demo.steps import Step
+from evpay.cli.demo.webhooks import receiving
 from evpay.cli.demo.witnesses import hold_against_each_other
 from evpay.cli.recording import Recorded, Recording
 from evpay.client import EvPay
@@ -21,17 +23,19 @@ __all__ = ["Replay", "replay"]
 
 _SESSION: Final = "S-1"
 _BACK_PERCENT: Final = 10
+_BACK: Final = "https://host.example/back"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What is run where. `account` makes the adapter anew, on a clock or on the real one."""
+    """What is run where. `account` makes the adapter anew, on a clock or on the real one; `emulator` is its server."""
 
     file: str
     recording: Recording
     tariff: Tariff
     method: PaymentMethod
     account: Callable[[Place, SessionClock | None], Provider]
+    emulator: Emulated | None = None
 
 
 async def replay(place: Place, run: Replay) -> AsyncIterator[Step]:
@@ -39,14 +43,30 @@ async def replay(place: Place, run: Replay) -> AsyncIterator[Step]:
     clock = SessionClock(run.recording.readings[0].arrived_at)
     provider = run.account(place, clock)
     name = provider.account.name
-    async with EvPay.open(place.store, providers=[provider], env=clock, worker=False) as pay:
+    async with (
+        receiving() as door,
+        EvPay.open(place.store, providers=[provider], env=clock, worker=False) as pay,
+    ):
+        door.pay = pay
+        if run.emulator is not None:
+            await run.emulator.follow(clock)
+            await run.emulator.send_webhooks_to(door.address)
         yield Step.opened(place, title=f"evpay demo: a recorded session paid at {name}", accounts=[name])
         yield Step.recording(run.file, run.recording)
         async for step in _session(pay, clock, place, run):
             yield step
-    found = await hold_against_each_other(place.store, [run.account(place, None)])
+        door.pay = None
+    if run.emulator is not None:
+        place.keep_books({name: await run.emulator.books()})
+    found = await hold_against_each_other(place, [] if run.emulator else [run.account(place, None)])
     yield Step.ledger(found)
     yield Step.check(found)
+
+
+async def _answered(pay: EvPay, clock: SessionClock, run: Replay) -> None:
+    """Wait for what an emulator says later."""
+    if run.emulator is not None:
+        await settled(pay, clock, [run.emulator])
 
 
 async def _session(pay: EvPay, clock: SessionClock, place: Place, run: Replay) -> AsyncIterator[Step]:
@@ -57,6 +77,7 @@ async def _session(pay: EvPay, clock: SessionClock, place: Place, run: Replay) -
         method=run.method,
         site=Site(id=recorded.station),
         connector=Connector(id=recorded.connector),
+        return_url=_BACK if run.emulator else None,
         at=recorded.started_at,
     )
     session, intent = await pay.sessions.get(_SESSION), await pay.payments.get(_SESSION)
@@ -64,19 +85,23 @@ async def _session(pay: EvPay, clock: SessionClock, place: Place, run: Replay) -
     if begun.session.admission is not Admission.ALLOW:
         yield Step.denied(session, intent)
         return
-    yield Step.started(session, intent)
+    await _answered(pay, clock, run)
+    yield Step.started(session, await pay.payments.get(_SESSION))
     before, last, late = _parted(recorded.readings)
     async for step in follow(pay, clock, _SESSION, before):
         yield step
     clock.move(last.arrived_at)
     number = (await pay.finish(_SESSION, last.reading)).number
+    await _answered(pay, clock, run)
     receipt = await pay.receipts.get(number)
     yield Step.finished(await pay.sessions.get(_SESSION), receipt, await pay.payments.get(_SESSION))
     yield Step.receipt(receipt, (await pay.receipts.render(number, "text")).decode())
     if late:
         yield await _late(pay, clock, late)
-    if (back := _back(receipt.captured)) is not None:
+    facts = (await pay.payments.get(_SESSION)).facts
+    if (back := _back(from_minor(facts.captured, facts.currency))) is not None:
         note = await pay.refund(number, back, reason="goodwill", key="demo")
+        await _answered(pay, clock, run)
         yield Step.refunded(await pay.receipts.get(note.number), await pay.payments.get(_SESSION))
 
 

@@ -127,7 +127,7 @@ class Step:
                 "released": views.money_json(receipt.released),
                 "due": views.money_json(receipt.due),
             },
-            view=views.finished(session, receipt),
+            view=views.finished(session, receipt, intent),
             pause_s=1.2,
         )
 
@@ -168,13 +168,37 @@ class Step:
         )
 
     @classmethod
+    def switched(cls, first: str, *, running: list[str]) -> "Step":
+        """Another gateway is the first in the set-up; what runs goes on where it is."""
+        return cls(name="switched", document={"first": first, "running": running}, view=views.switched(first, running))
+
+    @classmethod
+    def held(cls, session: Session, intent: PaymentIntent) -> "Step":
+        """A hold over HTTP, in one line."""
+        return cls(
+            name="held",
+            document={"session": session.model_dump(mode="json"), "intent": intent.model_dump(mode="json")},
+            view=views.held(session, intent),
+            pause_s=0.6,
+        )
+
+    @classmethod
     def paid(cls, receipt: Receipt, intent: PaymentIntent) -> "Step":
         """A later session, in one line."""
         return cls(
-            name="second_receipt",
-            document={"number": receipt.number, "receipt": receipt.model_dump(mode="json")},
+            name="paid",
+            document={
+                "number": receipt.number,
+                "receipt": receipt.model_dump(mode="json"),
+                "facts": intent.model_dump(mode="json")["facts"],
+            },
             view=views.paid(receipt, intent),
         )
+
+    @classmethod
+    def offline(cls) -> "Step":
+        """The emulators are not here."""
+        return cls(name="offline", document={"missing": "evpay-contrib-emulators"}, view=views.offline())
 
     @classmethod
     def late(cls, session: Session, *, count: int, problems: list[str]) -> "Step":

@@ -1,14 +1,16 @@
 """The demo without a recording: two sandbox processors, one session told at length, and one that fails over."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from evpay.cli.demo.accounts import Stumbles, sandbox
 from evpay.cli.demo.clock import SessionClock
+from evpay.cli.demo.emulators import EMULATED, Emulated, are_installed, emulated
 from evpay.cli.demo.following import DEFAULT_TARIFF, follow, frozen_tariff
 from evpay.cli.demo.place import Place
 from evpay.cli.demo.steps import Step
+from evpay.cli.demo.switching import switching
 from evpay.cli.demo.witnesses import hold_against_each_other
 from evpay.cli.recorded_values import Recorded
 from evpay.client import EvPay
@@ -44,7 +46,13 @@ def _power_w(minute: int) -> int:
 
 
 async def story(place: Place) -> AsyncIterator[Step]:
-    """Tell it, step by step."""
+    """Tell it, step by step; with emulators, if they are installed, which start while the first chapters are told."""
+    with emulated(EMULATED if are_installed() else ()) as emulators:
+        async for step in _chapters(place, emulators):
+            yield step
+
+
+async def _chapters(place: Place, emulators: Mapping[str, Emulated]) -> AsyncIterator[Step]:
     begin = (datetime.now(UTC) - _BEFORE_NOW).replace(second=0, microsecond=0)
     clock = SessionClock(begin)
     one, two = (sandbox(name, place=place, clock=clock) for name in ACCOUNTS)
@@ -59,7 +67,13 @@ async def story(place: Place) -> AsyncIterator[Step]:
             yield step
         async for step in _short_session(pay, clock, one, begin + timedelta(minutes=60)):
             yield step
-    found = await hold_against_each_other(place.store, [sandbox(name, place=place) for name in ACCOUNTS])
+    if emulators:
+        async for step in switching(place, emulators, site=_SITE, policy=_POLICY):
+            yield step
+        place.keep_books({name: await emulator.books() for name, emulator in emulators.items()})
+    else:
+        yield Step.offline()
+    found = await hold_against_each_other(place, [sandbox(name, place=place) for name in ACCOUNTS])
     yield Step.ledger(found)
     yield Step.check(found)
 

@@ -26,17 +26,20 @@ __all__ = [
     "denied",
     "failed_over",
     "finished",
+    "held",
     "incremented",
     "late",
     "ledger_table",
     "live_panel",
     "money_json",
     "next_commands",
+    "offline",
     "paid",
     "reading_line",
     "refunded",
     "said",
     "started",
+    "switched",
     "tariff_table",
 ]
 
@@ -192,15 +195,19 @@ def incremented(exposure: Exposure, operation: Operation) -> RenderableType:
     return said("Raise", f"The hold would not last, so {operation.amount} were asked for while charging. {said_by}")
 
 
-def finished(session: Session, receipt: Receipt) -> RenderableType:
+def finished(session: Session, receipt: Receipt, intent: PaymentIntent) -> RenderableType:
     """Price, capture, release."""
+    facts = intent.facts
+    captured, released = (minor_text(minor, facts.currency) for minor in (facts.captured, facts.released))
     rows: list[str | Text] = [
         f"{_kwh(session.energy_wh)} in the car. The price is {receipt.total}, rounded once.",
         Text.assemble(
-            "Captured ", (str(receipt.captured), "bold green"), f", released {receipt.released} of the hold."
+            "Captured ", (f"{captured} {facts.currency}", "bold green"), f", released {released} of the hold."
         ),
     ]
-    if receipt.settlement is not SettlementState.SETTLED:
+    if receipt.settlement is SettlementState.CONFIRMING:
+        rows.append(f"{intent.attempts[-1].account.name} accepted it first, and confirmed it afterwards.")
+    elif receipt.settlement is not SettlementState.SETTLED:
         rows.append(f"Settlement: {receipt.settlement}, due {receipt.due}.")
     if session.flags:
         rows.append(f"A person may want to look: {', '.join(_plain(flag) for flag in sorted(session.flags))}.")
@@ -239,9 +246,40 @@ def failed_over(session: Session, intent: PaymentIntent) -> RenderableType:
 
 def paid(receipt: Receipt, intent: PaymentIntent) -> RenderableType:
     """A session in a line."""
-    account = intent.attempts[-1].account.name
+    account, facts = intent.attempts[-1].account.name, intent.facts
+    captured, released = (minor_text(minor, facts.currency) for minor in (facts.captured, facts.released))
+    rows = [f"{captured} {facts.currency} captured at {account}, {released} released, receipt {receipt.number}."]
+    if receipt.settlement is SettlementState.CONFIRMING:
+        rows.append(f"{account} accepted it first, and confirmed it afterwards by a signed webhook.")
+    return said("Paid", *rows)
+
+
+def switched(first: str, running: list[str]) -> RenderableType:
+    """What an operator changed."""
     return said(
-        "Paid", f"{receipt.captured} captured at {account}, {receipt.released} released, receipt {receipt.number}."
+        "Switch",
+        Text.assemble("One line of the set-up changes: ", (first, "bold"), " comes first now."),
+        f"{', '.join(running)} {'goes' if len(running) == 1 else 'go'} on charging, each at its own gateway.",
+    )
+
+
+def held(session: Session, intent: PaymentIntent) -> RenderableType:
+    """A hold in a line."""
+    facts, account = intent.facts, intent.attempts[-1].account.name
+    return said(
+        "Over HTTP",
+        f"Session {shown(session.id)}: {minor_text(facts.authorized, facts.currency)} {facts.currency} held at "
+        f"{account}, through its own SDK. The station is told: {session.admission}.",
+    )
+
+
+def offline() -> RenderableType:
+    """Why there are no gateways over HTTP."""
+    return said(
+        "Gateways",
+        "The emulators of Stripe, Adyen and Braintree are not installed, so all of this was the sandbox.",
+        "With them, running sessions are switched from one gateway to the next:",
+        "pip install evpay-contrib-emulators",
     )
 
 

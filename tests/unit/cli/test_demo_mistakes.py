@@ -14,7 +14,7 @@ import pytest
         (("--station", "CS-9"), "no_such_session"),
         (("--method", "4242 4242 4242 4242"), "card_number_refused"),
         (("--provider", "nobody", "--base-url", "http://127.0.0.1:1", "--method", "m"), "configuration_error"),
-        (("--provider", "stripe"), "configuration_error"),
+        (("--provider", "stripe", "--option", "request_increment=true"), "configuration_error"),
         (("--provider", "stripe", "--base-url", "https://api.stripe.com"), "not_loopback"),
         (("--provider", "sandbox", "--base-url", "http://127.0.0.1:1"), "configuration_error"),
         (("--provider", "stripe", "--base-url", "http://127.0.0.1:1", "--option", "x"), "malformed_option"),
