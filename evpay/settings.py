@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, NoReturn, Self
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError
 
@@ -51,7 +51,18 @@ class Settings(BaseSettings):
     sites: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     sellers: Mapping[str, Mapping[str, Any]] = Field(default_factory=dict)
     call_deadline_s: float = Field(default=30, gt=0, le=120)
-    lease_s: float = Field(default=60, gt=0, le=3600)
+    lease_s: float = Field(default=60, gt=0, le=3600, validate_default=True)
+
+    @field_validator("lease_s")
+    @classmethod
+    def _outlives_a_call(cls, value: float, info: ValidationInfo) -> float:
+        deadline_s = info.data.get("call_deadline_s")
+        if deadline_s is not None and value <= deadline_s:
+            raise ValueError(
+                f"is {value:g} s, and a call may take {deadline_s:g} s: another backend would take over what is still "
+                "being asked. Make it longer than call_deadline_s"
+            )
+        return value
 
     @classmethod
     def settings_customise_sources(

@@ -6,6 +6,7 @@ Pure: what must still be done is read off the facts, so that it is found again a
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from evpay.engine.drafts import operation_id
 from evpay.instants import microseconds
 from evpay.payments.account import Capabilities
 from evpay.payments.debt import Debt
@@ -17,7 +18,7 @@ from evpay.receipts.model import Receipt, ReceiptKind
 from evpay.sessions.model import Admission, SessionStatus
 from evpay.store.rows import SessionRecord
 
-__all__ = ["MAX_VOIDS", "Case", "Step", "is_wanted", "next_step", "wake_us"]
+__all__ = ["MAX_VOIDS", "Case", "Step", "extension", "is_wanted", "next_step", "wake_us"]
 
 _SECOND: Final = 1_000_000
 _VOID_AGAIN_S: Final = (60, 300, 1_800, 7_200, 21_600, 86_400)
@@ -25,6 +26,7 @@ MAX_VOIDS: Final = 40
 """Voids are repeated for more than a month, later each time; no hold lasts that long."""
 _WEEK_US: Final = 7 * 86_400 * _SECOND
 _AFTER_EXPIRY_US: Final = 60 * _SECOND
+_EXTENSION_US: Final = 600 * _SECOND
 _OPEN: Final = frozenset({SessionStatus.WAITING, SessionStatus.READY, SessionStatus.CHARGING, SessionStatus.IDLE})
 
 
@@ -137,6 +139,16 @@ def _void_again_us(voids: list[OperationRecord]) -> int:
     return voids[-1].answered_us + _VOID_AGAIN_S[min(len(voids), len(_VOID_AGAIN_S)) - 1] * _SECOND
 
 
+def _states_a_hold(operation: OperationRecord) -> bool:
+    return operation.kind is OperationKind.INCREMENT and operation.state is OperationState.SUCCEEDED
+
+
+def extension(case: Case, payment: PaymentRecord) -> OperationRecord | None:
+    """Return the INCREMENT to the same total by which more time was asked for before the hold expires, if it was."""
+    total, expires = payment.facts.authorized, payment.expires_us
+    return case.operation(operation_id(payment.id, "increment", str(total), str(expires)))
+
+
 def wake_us(case: Case, payment: PaymentRecord, capabilities: Capabilities, *, now_us: int) -> int | None:
     """Return when housekeeping must look at a payment: at once if something is to be done, else at its deadline."""
     step = next_step(case, payment, capabilities)
@@ -149,6 +161,12 @@ def wake_us(case: Case, payment: PaymentRecord, capabilities: Capabilities, *, n
     policy = case.session.policy if case.session else None
     before = (policy.before_expiry_s if policy else 86_400) * _SECOND
     created = microseconds(case.session.session.started_at) if case.session else payment.created_us
-    warning = max(payment.expires_us - before, created + (payment.expires_us - created) // 2)
-    deadlines = (warning, payment.expires_us + _AFTER_EXPIRY_US)
+    grown = (found.answered_us or 0 for found in case.snapshot.of(payment.id) if _states_a_hold(found))
+    begun = max((created, *grown))
+    warning = max(payment.expires_us - before, begun + (payment.expires_us - begun) // 2)
+    asked = extension(case, payment)
+    if asked is not None and asked.state in UNSETTLED:
+        return now_us + _EXTENSION_US
+    refused = asked is not None and asked.state is not OperationState.SUCCEEDED and asked.answered_us
+    deadlines = (warning, *([refused + _SECOND] if refused else []), payment.expires_us + _AFTER_EXPIRY_US)
     return next((deadline for deadline in deadlines if deadline > now_us), now_us + 3600 * _SECOND)

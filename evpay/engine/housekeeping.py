@@ -7,13 +7,13 @@ from dataclasses import replace
 from typing import Final, TypeVar
 
 from evpay.engine.announcing import announce
-from evpay.engine.case import Case, next_step, wake_us
+from evpay.engine.case import Case, extension, next_step, wake_us
 from evpay.engine.conclusion import update_session
 from evpay.engine.context import Context
 from evpay.engine.drafts import update_payment
 from evpay.engine.ending import Ender
 from evpay.engine.evidence import Evidence
-from evpay.engine.metering import Meterer, step_minor, stop_requested
+from evpay.engine.metering import Meterer, as_of, step_minor, stop_requested
 from evpay.engine.recovery import Recoverer
 from evpay.engine.runner import Runner
 from evpay.engine.tracking import Tracker, expose
@@ -21,11 +21,12 @@ from evpay.errors import EvpayError
 from evpay.instants import instant
 from evpay.model import FrozenModel
 from evpay.payments.exposure import Decision
-from evpay.payments.operation import OperationKind
+from evpay.payments.operation import UNSETTLED, OperationKind
 from evpay.payments.records import PaymentRecord
 from evpay.sessions.model import Admission, SessionStatus
 from evpay.store import reads
 from evpay.store.commit import Commit, CommitRefused, GuardMissed, Write
+from evpay.store.rows import SessionRecord
 
 __all__ = ["Housekeeper", "Recovery"]
 
@@ -153,6 +154,8 @@ class Housekeeper:
                 await self._recoverer.look(case, self._context.provider(payment), payment_id=payment_id)
                 case = await self._context.case(tenant, intent_id)
                 payment = case.payment(payment_id)
+            if await self._extended(case, payment):
+                return True
             writes = await self._deadline(case, payment, now_us=now_us)
         wake = wake_us(case, payment, capabilities, now_us=now_us)
         if wake is not None and wake <= now_us:
@@ -173,9 +176,32 @@ class Housekeeper:
         if voided and payment.facts.open_hold > 0 and provider.capabilities.look_up:
             await self._recoverer.look(case, provider, payment_id=payment_id)
 
+    async def _extended(self, case: Case, payment: PaymentRecord) -> bool:
+        """Ask for more time where the hold allows it and the session still runs; say whether there was cause to."""
+        runs = case.session is not None and case.session.session.status is SessionStatus.READY
+        can_extend = payment.hold is not None and payment.hold.extend and payment.id == case.snapshot.payment.id
+        is_over = payment.expires_us is None or payment.expires_us <= self._context.env.now_us()
+        if not runs or not can_extend or is_over or extension(case, payment) is not None:
+            return False
+        if case.session is None or not await self._is_heard_of(case.session):
+            return False
+        await self._meterer.extend(case)
+        return True
+
+    async def _is_heard_of(self, record: SessionRecord) -> bool:
+        """Say whether anything of a session came within a day; a forgotten one keeps nobody's money for ever."""
+        followed = await self._tracker.follow(record.session.tenant, record.session.id)
+        return as_of(followed) >= self._context.env.now_us() - 86_400 * _SECOND
+
     async def _deadline(self, case: Case, payment: PaymentRecord, *, now_us: int) -> list[Write]:
-        """Tell the host that a hold is about to expire: an open session should stop, and a person should know."""
+        """Tell the host that a hold is about to expire: an open session should stop, and a person should know.
+
+        While more time is asked for, nobody is told.
+        """
+        asked = extension(case, payment)
         if payment.facts.open_hold <= 0 or payment.expires_us is None:
+            return []
+        if asked is not None and asked.state in UNSETTLED and payment.expires_us > now_us:
             return []
         problem = {
             "code": "hold_expires",
@@ -189,8 +215,8 @@ class Housekeeper:
         if case.session is not None and case.session.session.status is SessionStatus.READY:
             followed = await self._tracker.follow(case.tenant, case.session.session.id)
             exposure, _ = expose(followed, case, step_minor=step_minor(self._context, case), now_us=now_us)
-            asked = exposure.model_copy(update={"decision": Decision.STOP, "reason": "hold_expires"})
-            writes += stop_requested(case, asked, now_us=now_us)
+            stop = exposure.model_copy(update={"decision": Decision.STOP, "reason": "hold_expires"})
+            writes += stop_requested(case, stop, now_us=now_us)
         return writes
 
     async def _session(self, tenant: str, session_id: str) -> bool:

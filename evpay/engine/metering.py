@@ -123,12 +123,17 @@ class Meterer:
         self._context.notify()
         return expose(before, case, step_minor=step, now_us=as_of(before))[0]
 
-    async def _raise(self, case: Case, total: int) -> None:
-        """Ask for a higher total; until it is granted the old hold counts."""
+    async def extend(self, case: Case) -> None:
+        """Ask for more time: the same total again, before the hold expires."""
+        await self._raise(case, case.snapshot.payment.facts.authorized, extends=True)
+
+    async def _raise(self, case: Case, total: int, *, extends: bool = False) -> None:
+        """Ask for a higher total, or the same for more time; until it is granted the old hold counts."""
         for _ in range(3):
             payment = case.snapshot.payment
             identity = operation_id(payment.id, "increment", str(total), str(payment.expires_us))
-            if case.operation(identity) is not None or total <= payment.facts.authorized:
+            least = payment.facts.authorized if extends else payment.facts.authorized + 1
+            if case.operation(identity) is not None or total < least:
                 return
             if not is_wanted(case, payment):
                 return  # the session has ended meanwhile

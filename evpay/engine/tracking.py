@@ -17,7 +17,7 @@ from evpay.payments.exposure import Decision, Exposure, Increment, Situation, Ve
 from evpay.payments.operation import UNSETTLED, OperationKind, OperationState
 from evpay.payments.records import OperationRecord
 from evpay.sessions.model import Admission, Session, SessionStatus
-from evpay.sessions.readings import ConnectorState, MeterReading, Track, accept
+from evpay.sessions.readings import ConnectorState, MeterReading, Track, accept, reading_digest
 from evpay.store import reads
 from evpay.store.rows import SessionRecord
 from evpay.tariffs.compile import CompiledTariff, compile_tariff
@@ -55,6 +55,11 @@ class Followed:
     def is_used(self) -> bool:
         """Whether anything was measured at all; a session without a reading used nothing."""
         return bool(self.track.samples)
+
+    @property
+    def different(self) -> int:
+        """How many different readings there are; the end may be told as a sample, too."""
+        return len({reading_digest(reading) for reading in self.readings})
 
     def cost(self, *, step_minor: int) -> Cost:
         """Return what the session costs if it ends with the last reading."""
@@ -188,8 +193,11 @@ def session_view(followed: Followed) -> Session:
     )
 
 
-def _increment(operations: Sequence[OperationRecord]) -> Increment:
-    last = next((found for found in reversed(operations) if found.kind is OperationKind.INCREMENT), None)
+def _increment(operations: Sequence[OperationRecord], *, authorized: int) -> Increment:
+    """Say how the last raise stands; a refused one to no higher total only asked for more time."""
+    raises = (found for found in reversed(operations) if found.kind is OperationKind.INCREMENT)
+    refused = (OperationState.DECLINED, OperationState.FAILED)
+    last = next((found for found in raises if found.amount > authorized or found.state not in refused), None)
     if last is None:
         return Increment.NONE
     return Increment.ASKED if last.state in UNSETTLED - {OperationState.UNKNOWN} else _INCREMENTS[last.state]
@@ -230,7 +238,7 @@ def expose(followed: Followed, case: Case, *, step_minor: int, now_us: int) -> t
     limit = None if session.limit is None else to_minor(session.limit)
     cap = hold if limit is None else min(hold, limit)
     until = _until(followed, from_minor(cap, currency), step_minor=step_minor)
-    increment = _increment(operations)
+    increment = _increment(operations, authorized=payment.facts.authorized)
     step, ceiling = policy.amount("raise_step", currency), policy.amount("raise_max", currency)
     authorize = case.authorize(payment.id)
     verdict = weigh(
@@ -249,6 +257,7 @@ def expose(followed: Followed, case: Case, *, step_minor: int, now_us: int) -> t
             raise_at_percent=policy.raise_at_percent,
             raise_step=to_minor(step) if step else max(authorize.amount, 1),
             raise_max=to_minor(ceiling) if ceiling else None,
+            step_minor=step_minor,
         )
     )
     return _exposure(followed, case, cost, verdict, until, increment, cap=cap, hold=hold, owed=owed), verdict

@@ -62,6 +62,7 @@ class Situation:
     """What the decision hangs on; amounts in minor units (`raise_step` more than zero), times in s.
 
     `lasts_s`: how long the cap lasts at full power; None: longer than the forecast looks.
+    `step_minor`: the account's step of amounts.
     `reserve_s`: between a decision and its effect (meter interval and stop latency); None: it cannot be stopped.
     """
 
@@ -74,6 +75,7 @@ class Situation:
     raise_at_percent: int
     raise_step: int
     raise_max: int | None
+    step_minor: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +91,9 @@ def _raise_to(now: Situation) -> int | None:
     """Return the new total to ask for, or None."""
     ceiling = min((bound for bound in (now.limit, now.raise_max) if bound is not None), default=None)
     steps = max((now.cost - now.hold) // now.raise_step + 1, 1)
-    total = now.hold + steps * now.raise_step
+    total = -(-(now.hold + steps * now.raise_step) // now.step_minor) * now.step_minor
     if ceiling is not None:
-        total = min(total, ceiling)
+        total = min(total, ceiling // now.step_minor * now.step_minor)
     near = now.cost * 100 >= now.hold * now.raise_at_percent
     soon = now.lasts_s is not None and now.reserve_s is not None and now.lasts_s <= 3 * now.reserve_s
     return total if now.can_raise and total > now.hold and (near or soon) else None

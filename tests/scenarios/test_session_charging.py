@@ -1,14 +1,17 @@
 """While energy flows: the running cost against the hold, increments, STOP by reading and by timer, and expiry."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 
 from evpay import Admission, Connector, ConnectorState, Decision, MeterReading, Money, OperationKind, Reason
 from evpay.events import AttentionNeeded, StopRequested
+from evpay.payments.records import OperationRecord
 from evpay.testing import Simulation
 from tests.scenarios.day import a_day, charged, of_type, sandbox, session, started
-from tests.scenarios.invariants import payments
+from tests.scenarios.invariants import operations, payments
 
 pytestmark = pytest.mark.anyio
 
@@ -273,7 +276,7 @@ async def test_a_partial_hold_is_what_is_watched() -> None:
 
 async def test_a_hold_that_is_about_to_expire_stops_the_session_in_time() -> None:
     """A deadline before the processor's own: a person is told, and the station is to stop."""
-    processor = sandbox()
+    processor = sandbox(extend=False)
     async with a_day(processor, policy={"before_expiry_s": 600}) as sim:
         await started(sim, "short_hold")
         await sim.advance(minutes=49)
@@ -287,7 +290,7 @@ async def test_a_hold_that_is_about_to_expire_stops_the_session_in_time() -> Non
 
 async def test_a_hold_that_expired_is_recorded_as_released() -> None:
     """The processor let it go; ours says so too, and nothing is left that could be captured."""
-    processor = sandbox()
+    processor = sandbox(extend=False)
     async with a_day(processor) as sim:
         await started(sim, "short_hold")
 
@@ -300,7 +303,7 @@ async def test_a_hold_that_expired_is_recorded_as_released() -> None:
 
 async def test_a_session_that_ends_after_its_hold_expired_is_a_debt() -> None:
     """What cannot be captured is owed, and said so."""
-    processor = sandbox()
+    processor = sandbox(extend=False)
     async with a_day(processor) as sim:
         await started(sim, "short_hold")
         await sim.advance(minutes=90)
@@ -386,3 +389,61 @@ async def test_a_processor_that_fails_an_increment_for_a_moment_is_an_increment_
 
         assert (await sim.pay.exposure("S-1")).increment == "declined"
         assert (await payments(sim))[0].facts.authorized == 2_000
+
+
+def increments(sim_operations: Sequence[OperationRecord]) -> list[tuple[int, str]]:
+    """What was asked for, and what came of it."""
+    return [(found.amount, found.state) for found in sim_operations if found.kind is OperationKind.INCREMENT]
+
+
+async def test_a_hold_that_can_be_extended_is_extended_while_the_session_runs() -> None:
+    """Half an hour before a hold of one hour ends, the same total is asked for again: more time, no stop."""
+    async with a_day(sandbox()) as sim:
+        await started(sim, "short_hold")
+        for minutes in (25, 50, 75, 100):
+            await sim.pay.record("S-1", await charged(sim, minutes * 40, minutes=25))
+
+        assert increments(await operations(sim)) == [(2_000, "succeeded")] * 3
+        assert of_type(sim.events, StopRequested) == of_type(sim.events, AttentionNeeded) == []
+        receipt = await sim.pay.finish("S-1")
+        assert receipt.captured == receipt.total == Money("2.00", "EUR")
+
+
+async def test_a_refused_extension_stops_the_session_before_the_hold_ends() -> None:
+    """Once, with a word to a person; the hold may still be raised meanwhile."""
+    processor = sandbox()
+    processor.decline_next(Reason.INCREMENT_NOT_AVAILABLE, OperationKind.INCREMENT)
+    async with a_day(processor) as sim:
+        await started(sim, "short_hold")
+        await sim.advance(minutes=45)
+
+        assert increments(await operations(sim)) == [(2_000, "failed")]
+        assert [event.exposure.reason for event in of_type(sim.events, StopRequested)] == ["hold_expires"]
+        assert [event.problem.code for event in of_type(sim.events, AttentionNeeded)] == ["hold_expires"]
+        assert (await sim.pay.exposure("S-1")).increment == "none"
+
+
+async def test_an_extension_that_is_refused_later_stops_the_session_then() -> None:
+    """It was accepted first: nobody is stopped while the processor has not decided."""
+    processor = sandbox(hold_lifetime=timedelta(hours=6))
+    async with a_day(processor) as sim:
+        await started(sim, "pending_increment")
+        await sim.pay.record("S-1", MeterReading(at=sim.now, energy_wh=0, state=ConnectorState.IDLE))
+        await sim.advance(hours=4)
+        assert of_type(sim.events, StopRequested) == []
+        (asked,) = [found for found in await operations(sim) if found.kind is OperationKind.INCREMENT]
+        processor.books.settle_pending(asked.reference, reason=Reason.INCREMENT_NOT_AVAILABLE)
+        await sim.advance(minutes=80)
+
+        assert [event.exposure.reason for event in of_type(sim.events, StopRequested)] == ["hold_expires"]
+
+
+async def test_a_session_of_which_nothing_was_heard_for_a_day_is_not_extended() -> None:
+    """Somebody forgot it: the driver's money is not kept for ever."""
+    async with a_day(sandbox()) as sim:
+        await started(sim)
+        await sim.pay.record("S-1", MeterReading(at=sim.now, energy_wh=0, state=ConnectorState.IDLE))
+        await sim.advance(days=8)
+
+        assert increments(await operations(sim)) == []
+        assert "hold_expires" in [event.exposure.reason for event in stops(sim)]

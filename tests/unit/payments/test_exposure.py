@@ -47,6 +47,9 @@ TABLE = {
     "limit below the most": ({"cost": 4000, "limit": 5200, "raise_max": 5500}, CONTINUE, "within_hold", 5200),
     "most below the limit": ({"cost": 4000, "limit": 5500, "raise_max": 5200}, CONTINUE, "within_hold", 5200),
     "nothing was held": ({"cost": 0, "hold": 0}, STOP, "hold_reached", 2000),
+    "raised in the account's step": ({"cost": 4000, "step_minor": 300}, CONTINUE, "within_hold", 7200),
+    "a limit off the account's step": ({"cost": 4000, "limit": 6100, "step_minor": 300}, CONTINUE, "within_hold", 6000),
+    "no step fits below the limit": ({"cost": 4000, "limit": 5090, "step_minor": 100}, CONTINUE, "within_hold", None),
     "raised at once": ({"cost": 50, "raise_at_percent": 1}, CONTINUE, "within_hold", 7000),
     "raised at the end": ({"cost": 4999, "raise_at_percent": 100}, CONTINUE, "within_hold", None),
 }

@@ -70,6 +70,16 @@ def test_argument_wins_over_the_environment(load, monkeypatch):
     assert ("sqlite:///code.db", 90) == (settings.store, settings.lease_s)
 
 
+@pytest.mark.parametrize("text", ["lease_s = 30", "lease_s = 29.5", "call_deadline_s = 60", "call_deadline_s = 90"])
+def test_lease_outlives_a_call(load, text):
+    """Otherwise another backend would send again what is still being asked."""
+    refused = refusal_of(lambda: load(text))
+
+    assert "lease_s" == refused.path
+    assert "Make it longer than call_deadline_s" in refused.message
+    assert 31 == load("lease_s = 31").lease_s
+
+
 @pytest.mark.parametrize(
     ("given", "path"),
     [({"call_deadline_s": -1}, "call_deadline_s"), ({"storr": "x"}, "storr"), ({"lease_s": "soon"}, "lease_s")],

@@ -13,7 +13,7 @@ from evpay.events import AdmissionChanged
 from evpay.instants import microseconds
 from evpay.testing import SimulatedCrash, SimulatedEnv, Simulation, simulate
 from evpay.testing.world import World
-from evpay_providers.sandbox import SandboxProvider
+from evpay_providers.sandbox import SandboxProvider, SandboxSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -304,7 +304,7 @@ async def test_without_providers_there_is_one_sandbox() -> None:
 
 async def test_a_processor_s_clock_is_the_simulation_s() -> None:
     """A hold of an hour expires when an hour has passed."""
-    processor = SandboxProvider()
+    processor = SandboxProvider(SandboxSettings(extend=False))
     async with simulate(providers=[processor]) as sim:
         await start(sim, "short_hold")
         assert processor.books.payments()[0].expires == sim.now + timedelta(hours=1)
