@@ -85,20 +85,21 @@ class Ender:
                 await self._end(case, after, rows, reason=reason, actor=actor)
             except (AlreadyThere, GuardMissed):
                 continue
-            await self._slipped_in(tenant, session_id, billed=after)
             return await self.receipt(tenant, session_id)
         raise StoreUnavailable(f"Session {session_id!r} could not be finished: others kept changing it. Try again.")
 
-    async def _slipped_in(self, tenant: str, session_id: str, *, billed: Followed) -> None:
-        """Tell a person of readings that were acknowledged while the session's end was being written."""
-        self._tracker.forget(tenant, session_id)
-        ended = await self._tracker.follow(tenant, session_id)
-        if all(reading in billed.readings for reading in ended.readings):
-            return
-        case = await self._context.case(tenant, ended.record.session.intent_id or "")
+    async def _slipped_in(self, case: Case, record: SessionRecord) -> list[Write]:
+        """Return the writes that tell of readings which were acknowledged while the session's end was written.
+
+        They go with the receipt, so that a process that dies between the two loses no notice.
+        """
+        session = record.session
+        self._tracker.forget(session.tenant, session.id)
+        ended = await self._tracker.follow(session.tenant, session.id)
+        if record.billed is None or ended.different <= record.billed:
+            return []
         step, now_us = step_minor(self._context, case), self._context.env.now_us()
-        told = late_data_rows(case, ended.record, ended, step_minor=step, now_us=now_us)
-        await self._context.store.commit(Commit(tuple(told)))
+        return late_data_rows(case, record, ended, step_minor=step, now_us=now_us)
 
     async def _quiet(self, case: Case) -> Case:
         """Let an operation in flight come to its end, or look it up, so that the capture need not wait for it."""
@@ -153,7 +154,8 @@ class Ender:
             flags=session.flags | track.flags,
         )
         # Until its receipt is out, housekeeping looks after a finished session.
-        return replace(changed, cost=cost, wake_us=now_us + int(self._context.lease_s * 1_000_000))
+        wake_us = now_us + int(self._context.lease_s * 1_000_000)
+        return replace(changed, cost=cost, billed=followed.different, wake_us=wake_us)
 
     def _cost(self, case: Case, followed: Followed) -> Cost:
         if followed.is_used:
@@ -228,7 +230,7 @@ class Ender:
                 rows = receipt_commit(
                     case, seller=seller, test=not self._context.live, now_us=self._context.env.now_us()
                 )
-                answers = await self._context.store.commit(rows)
+                answers = await self._context.store.commit(rows + Commit(tuple(await self._slipped_in(case, record))))
             except (AlreadyThere, GuardMissed):
                 continue
             self._context.notify()

@@ -27,6 +27,8 @@ MJ_PER_WH: Final = 3_600_000
 _SLACK_WH: Final = 200
 _ASSUMED_POWER_W: Final = 500_000
 _DAY_US: Final = 86_400_000_000
+_SKEW_US: Final = 300_000_000
+"""How far a station's clock may run ahead before its readings count as of now: five minutes."""
 _EXACT: Final = Context(prec=100)
 
 
@@ -230,7 +232,8 @@ def accept(readings: Iterable[MeterReading], *, started_us: int, now_us: int, ma
 
     Ordered by their own time; energy never falls; at one instant the higher plausible value counts; what exceeds
     maximum power x time x 1.05, or carries an absurd date, is left out. Whatever is odd raises a flag.
-    Readings from before the start set the register's baseline and count as of the start.
+    Readings from before the start set the register's baseline and count as of the start; those of a clock that runs
+    ahead count as of now, so that no time is billed that has not passed.
     """
     flags: set[Flag] = set()
     timely: dict[tuple[object, ...], MeterReading] = {}
@@ -242,7 +245,8 @@ def accept(readings: Iterable[MeterReading], *, started_us: int, now_us: int, ma
             flags.add(Flag.IMPLAUSIBLE_TIME)
     ordered = [timely[order] for order in sorted(timely)]
     counter = _Counter(max_power_w=max_power_w)
-    samples = _samples(ordered, counter, started_us=started_us, flags=flags)
+    latest_us = max(now_us, started_us) + _SKEW_US
+    samples = _samples(ordered, counter, started_us=started_us, latest_us=latest_us, flags=flags)
     return Track(
         samples=tuple(samples),
         flags=frozenset(flags),
@@ -253,11 +257,16 @@ def accept(readings: Iterable[MeterReading], *, started_us: int, now_us: int, ma
     )
 
 
-def _samples(ordered: list[MeterReading], counter: _Counter, *, started_us: int, flags: set[Flag]) -> list[Sample]:
+def _samples(
+    ordered: list[MeterReading], counter: _Counter, *, started_us: int, latest_us: int, flags: set[Flag]
+) -> list[Sample]:
     samples: list[Sample] = []
     state, shown_before = ConnectorState.CHARGING, None
     for reading in ordered:
         at_us = max(microseconds(reading.at), started_us)
+        if at_us > latest_us:
+            at_us = latest_us
+            flags.add(Flag.IMPLAUSIBLE_TIME)
         state = reading.state or state
         energy, shown = counter.energy, None
         if reading.energy_wh is not None or reading.register_wh is not None:

@@ -56,6 +56,7 @@ class SessionRecord:
 
     `digest` is that of the call that started it; `cost` is there once it is finished; `version` rises by one with
     every write; `wake_us` is when housekeeping looks at it next. `answered`: whoever started it was told to wait.
+    `billed`: how many different readings the price is made of.
     """
 
     session: Session
@@ -65,6 +66,7 @@ class SessionRecord:
     wake_us: int | None = None
     version: int = 1
     answered: bool = False
+    billed: int | None = None
 
     def changed(self, **fields: object) -> "SessionRecord":
         """Return the record with some fields of its session changed."""
@@ -253,6 +255,7 @@ def session_values(record: SessionRecord, *, now_us: int) -> dict[str, object]:
         "policy": record.policy.model_dump(mode="json", exclude_unset=True),
         "cost": None if record.cost is None else record.cost.to_json(),
         "answered": record.answered,
+        "billed": record.billed,
     }
     return {
         "tenant": session.tenant,
@@ -287,6 +290,7 @@ def session_from(row: Row[Any]) -> SessionRecord:
         wake_us=row.wake_us,
         version=row.version,
         answered=body["answered"],
+        billed=body.get("billed"),
     )
 
 

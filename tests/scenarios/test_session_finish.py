@@ -1,15 +1,18 @@
 """How a session ends: captured, voided or owed, always with a receipt; and what comes after."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
 from evpay import Admission, ConnectorState, MeterReading, Money, OperationKind, Reason, Tariff
+from evpay.engine.metering import reading_row
 from evpay.errors import InvalidInput, InvalidTransition, NotFound, StoreConflict, UnsupportedOperation
 from evpay.events import AttentionNeeded, DebtChanged, ReceiptIssued
 from evpay.providers import AmountRule, Funding
-from evpay.testing import Simulation
+from evpay.store.commit import Commit
+from evpay.testing import SimulatedCrash, Simulation
 from evpay_providers.sandbox import SandboxProvider
 from tests.scenarios.day import TARIFF, a_day, charged, of_type, sandbox, session, started
 from tests.scenarios.invariants import operations
@@ -533,6 +536,26 @@ async def test_a_session_without_energy_can_be_cancelled() -> None:
         )
         assert processor.books.payments()[0].released == 2_000
         assert (await sim.pay.cancel("S-1", reason="again")).stop_reason == "station refused"
+
+
+async def test_a_reading_that_slips_in_before_a_crash_is_told_with_the_receipt() -> None:
+    """Acknowledged while the end was written, and then the process died: the notice is not lost."""
+    async with a_day(sandbox()) as sim:
+        await started(sim)
+        last = await charged(sim, 12_000)
+        sim.crash_at("outcome.committed")
+        with suppress(SimulatedCrash, asyncio.CancelledError):
+            await sim.pay.finish("S-1", last)
+        await sim.crash()
+        observer = sim._observer.engine
+        late = MeterReading(at=last.at - timedelta(seconds=1), energy_wh=12_200)
+        row = reading_row("default", "S-1", late, kind="sample", now_us=0)
+        await observer.context.store.commit(Commit((row,)))
+
+        await sim.advance(minutes=3)
+
+        assert [event.problem.code for event in of_type(sim.events, AttentionNeeded)] == ["late_data"]
+        assert len(of_type(sim.events, ReceiptIssued)) == 1
 
 
 async def test_a_session_with_energy_cannot_be_cancelled() -> None:

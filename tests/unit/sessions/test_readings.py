@@ -6,7 +6,7 @@ from decimal import Decimal, localcontext
 import pytest
 
 from evpay.errors import InvalidInput
-from evpay.instants import microseconds
+from evpay.instants import instant, microseconds
 from evpay.sessions.readings import ConnectorState, Flag, MeterReading, accept, reading_digest
 
 START = datetime(2026, 7, 1, 10, tzinfo=UTC)
@@ -264,10 +264,26 @@ def test_reading_is_left_out_when_its_date_is_absurd(at):
     assert START + timedelta(minutes=10) == track.last.at
 
 
-@pytest.mark.parametrize("at", [START - timedelta(days=1), NOW + timedelta(days=1)])
-def test_reading_is_taken_when_it_is_a_day_away(at):
-    """The bounds themselves are inside."""
-    assert frozenset() == track_of(MeterReading(at=at, state=IDLE)).flags
+def test_reading_is_taken_when_it_is_a_day_before_the_start():
+    """The bound itself is inside."""
+    assert frozenset() == track_of(MeterReading(at=START - timedelta(days=1), state=IDLE)).flags
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5, microseconds=1), timedelta(hours=2), timedelta(days=1)])
+def test_reading_counts_as_of_now_when_its_clock_runs_ahead(ahead):
+    """The energy counts, and time that has not passed does not: it is told."""
+    track = track_of(MeterReading(at=NOW + ahead, energy_wh=3000))
+
+    assert ({Flag.IMPLAUSIBLE_TIME}, Decimal(3000)) == (track.flags, track.energy_wh)
+    assert NOW + timedelta(minutes=5) == instant(track.samples[-1].at_us)
+
+
+def test_reading_counts_as_of_its_own_time_when_its_clock_is_a_little_ahead():
+    """No two clocks agree; five minutes are nothing to tell of."""
+    at = NOW + timedelta(minutes=5)
+    track = track_of(MeterReading(at=at, energy_wh=3000))
+
+    assert (frozenset(), at) == (track.flags, instant(track.samples[-1].at_us))
 
 
 def test_newest_reading_may_be_later_than_now_when_the_start_was():
