@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -19,8 +19,9 @@ from evpay.money import Money
 from evpay.payments.exposure import Exposure
 from evpay.payments.intent import PaymentIntent
 from evpay.payments.method import PaymentMethod, refuse_card_number
+from evpay.payments.outcome import Unknown
 from evpay.payments.policy import Policy
-from evpay.providers import Provider
+from evpay.providers import Provider, SettlementPage
 from evpay.receipts.model import Receipt, Seller
 from evpay.sessions.model import Connector, Session, SessionStatus, Site
 from evpay.sessions.readings import MeterReading
@@ -308,6 +309,20 @@ class EvPay:
         engine = await self._engine()
         async for event in engine.outbox.events(self._tenant, identifier(consumer, "consumer"), wait=wait):
             yield event
+
+    async def settlements(self, account: str, *, since: date, cursor: str | None = None) -> SettlementPage | Unknown:
+        """Return one page of what a processor has settled since a day; keep its `cursor` and ask on with it.
+
+        Line ids are stable, so reading a page twice does no harm. `Unknown`: it could not be read now.
+
+        Raises:
+            ConfigurationError: there is no such account.
+            UnsupportedOperation: the account tells no settlement lines.
+        """
+        from evpay.engine.settling import settlement_page  # noqa: PLC0415 - it brings the store
+
+        engine = await self._engine()
+        return await settlement_page(engine.context, account, since=since, cursor=cursor)
 
     async def recover(self) -> "Recovery":
         """Do one pass over what is due: lost answers, deadlines, parked messages."""

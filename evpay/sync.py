@@ -177,5 +177,6 @@ class EvPay(_Blocking[client.EvPay]):
     refund = calls(client.EvPay.refund)
     webhook = calls(client.EvPay.webhook)
     events = iterates(client.EvPay.events)
+    settlements = calls(client.EvPay.settlements)
     recover = calls(client.EvPay.recover)
     run = calls(client.EvPay.run)
