@@ -23,6 +23,7 @@ from tests.judges.braintree_behaviour import judge_braintree_behaviour
 from tests.judges.braintree_recorded import judge_braintree_recorded
 from tests.judges.prism import judge_prism
 from tests.judges.second_opinion import judge_localstripe
+from tests.judges.stripe_documents import judge_stripe_documents
 from tests.judges.stripe_mock import judge_stripe_mock
 from tests.judges.stripe_recorded import judge_stripe_recorded
 from tests.judges.verdict import Bench, Judge, NotRun, Verdict
@@ -31,6 +32,7 @@ JUDGES: Final[Mapping[str, Judge]] = {
     "stripe-mock": judge_stripe_mock,
     "localstripe": judge_localstripe,
     "stripe-recorded": judge_stripe_recorded,
+    "stripe-documents": judge_stripe_documents,
     "adyen-documents": judge_adyen_documents,
     "adyen-examples": judge_adyen_examples,
     "adyen-messages": judge_adyen_messages,

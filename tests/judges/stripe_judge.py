@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 import stripe
@@ -14,7 +14,7 @@ from stripe.params import terminal as terminal_params
 from evpay_providers.stripe.transport import LoopTransport
 from tests.judges.sdk_schemas import Schemas
 
-__all__ = ["Judge", "JudgedTransport", "form"]
+__all__ = ["Judge", "JudgeOfTheWire", "JudgedTransport", "complaints", "form", "valued"]
 
 _SCHEMAS: Final = Schemas()
 _LIST: Final = stripe.ListObject
@@ -61,7 +61,7 @@ def form(pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
     return tree
 
 
-def _valued(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
+def valued(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
     """Read text by the first type that it fits; what fits none stays text, for the judge to refuse."""
     schema = defs[schema["$ref"].removeprefix("#/$defs/")] if "$ref" in schema else schema
     options = schema.get("anyOf", [schema])
@@ -74,20 +74,32 @@ def _valued(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> A
 
 def _as_one(value: Any, schema: Mapping[str, Any], defs: Mapping[str, Any]) -> Any:
     if "$ref" in schema:
-        return _valued(value, schema, defs)
+        return valued(value, schema, defs)
     kind = schema.get("type")
     if isinstance(value, dict) and kind == "array":
-        return [_valued(item, schema["items"], defs) for item in value.values()]
+        return [valued(item, schema["items"], defs) for item in value.values()]
     if isinstance(value, dict):
         known, other = schema.get("properties", {}), schema.get("additionalProperties")
         spare: Mapping[str, Any] = other if isinstance(other, dict) else {}
-        return {name: _valued(item, known.get(name, spare), defs) for name, item in value.items()}
+        return {name: valued(item, known.get(name, spare), defs) for name, item in value.items()}
     if kind == "integer" and re.fullmatch(r"-?\d+", value):
         return int(value)
     return value == "true" if kind == "boolean" and value in ("true", "false") else value
 
 
 # --- the judge
+
+
+class JudgeOfTheWire(Protocol):
+    """Whoever says what is wrong with a request or an answer; nothing, if nothing is."""
+
+    def request(self, method: str, path: str, pairs: Iterable[tuple[str, str]]) -> list[str]:
+        """Judge the parameters of a request."""
+        ...
+
+    def answer(self, method: str, path: str, status: int, body: bytes) -> list[str]:
+        """Judge the body of an answer."""
+        ...
 
 
 class Judge:
@@ -99,7 +111,7 @@ class Judge:
         if types is None:
             return [f"the SDK knows no {method} {path}"]
         schema = _SCHEMAS.of(types[0])
-        return _complaints(_valued(form(pairs), schema, schema["$defs"]), schema)
+        return complaints(valued(form(pairs), schema, schema["$defs"]), schema)
 
     def answer(self, method: str, path: str, status: int, body: bytes) -> list[str]:
         """Judge the body of an answer."""
@@ -108,8 +120,8 @@ class Judge:
             return [f"the SDK knows no {method} {path}"]
         told = json.loads(body)
         if status >= 400:
-            return _complaints(told.get("error"), _SCHEMAS.of(stripe.ErrorObject))
-        return _complaints(told, _SCHEMAS.of(types[1]))
+            return complaints(told.get("error"), _SCHEMAS.of(stripe.ErrorObject))
+        return complaints(told, _SCHEMAS.of(types[1]))
 
 
 def _types(method: str, path: str) -> tuple[Any, Any] | None:
@@ -117,7 +129,8 @@ def _types(method: str, path: str) -> tuple[Any, Any] | None:
     return next(found, None)
 
 
-def _complaints(value: Any, schema: Mapping[str, Any]) -> list[str]:
+def complaints(value: Any, schema: Mapping[str, Any]) -> list[str]:
+    """Return what is wrong with a value, and where."""
     errors = [_deepest(error) for error in Draft202012Validator(schema).iter_errors(value)]
     return [f"{error.json_path}: {error.message[:200]}" for error in errors]
 
@@ -134,8 +147,9 @@ def _deepest(error: Any) -> Any:
 class JudgedTransport(LoopTransport):
     """The provider's own transport, with every exchange judged."""
 
-    def __init__(self) -> None:
+    def __init__(self, judge: JudgeOfTheWire | None = None) -> None:
         super().__init__(deadline_s=20, direct=True)
+        self._judge = judge or Judge()
         self.requests: list[tuple[str, str, list[tuple[str, str]]]] = []
         self.complaints: list[str] = []
 
@@ -146,9 +160,9 @@ class JudgedTransport(LoopTransport):
         verb, target = method.upper(), urlsplit(url)
         pairs = parse_qsl(post_data or target.query, keep_blank_values=True)
         self.requests.append((verb, target.path, pairs))
-        self._note(f"{verb} {target.path}", Judge().request(verb, target.path, pairs))
+        self._note(f"{verb} {target.path}", self._judge.request(verb, target.path, pairs))
         body, status, answered = await super().request_async(method, url, headers, post_data)
-        self._note(f"{verb} {target.path}: {status}", Judge().answer(verb, target.path, status, body))
+        self._note(f"{verb} {target.path}: {status}", self._judge.answer(verb, target.path, status, body))
         return body, status, answered
 
     def _note(self, place: str, found: list[str]) -> None:
