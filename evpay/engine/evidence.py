@@ -12,6 +12,7 @@ from evpay.engine.announcing import announce_to
 from evpay.engine.case import Case
 from evpay.engine.context import DEFAULT_TENANT, Context
 from evpay.engine.observing import is_early
+from evpay.engine.paying import Payer
 from evpay.engine.recovery import Recoverer
 from evpay.engine.runner import Runner
 from evpay.payments.operation import OperationState
@@ -34,10 +35,11 @@ _Payment = tuple[str, str, str]
 class Evidence:
     """Applies what is kept in the inbox."""
 
-    def __init__(self, context: Context, runner: Runner, recoverer: Recoverer) -> None:
+    def __init__(self, context: Context, runner: Runner, recoverer: Recoverer, payer: Payer) -> None:
         self._context = context
         self._runner = runner
         self._recoverer = recoverer
+        self._payer = payer
         self._pass = asyncio.Lock()
         self._is_asked = False
 
@@ -120,9 +122,14 @@ class Evidence:
         return len(rows) - len(waits)
 
     async def _asked(self, case: Case, payment_id: str) -> bool:
-        """Ask the processor, once for all messages that say no more than that; say whether it could be asked."""
+        """Ask the processor, once for all messages that say no more than that; say whether it could be asked.
+
+        Where nothing can be looked up, an authorization that waits for the driver is taken as far as it goes.
+        """
         provider = self._context.provider(case.payment(payment_id))
         if not provider.capabilities.look_up:
+            if payment_id == case.snapshot.payment.id:
+                await self._payer.complete(case.tenant, case.snapshot.intent.id, {}, actor=None)
             return True
         return not isinstance(await self._recoverer.look(case, provider, payment_id=payment_id), Unknown)
 

@@ -353,3 +353,19 @@ async def test_of_two_unknown_operations_one_has_to_be_named() -> None:
         resolved = await sim.pay.payments.resolve(intent.id, operation=hold.id, **said)
 
         assert resolved.facts.authorized == 2_000
+
+
+async def test_a_driver_who_confirmed_elsewhere_is_found_where_nothing_can_be_looked_up() -> None:
+    """The message says only: ask. The authorization is taken as far as it goes, and that tells."""
+    processor = Retold(lambda seen: replace(seen, reports=(), totals=None), look_up=False)
+    async with a_day(processor) as sim:
+        reference = (await started(sim, "action_elsewhere", return_url=BACK)).intent.attempts[0].reference
+        message = processor.webhook(reference)
+        await sim.pay.webhook("sandbox", body=message.body, headers=message.headers)
+        await sim.settle()
+        assert (await session(sim)).admission is Admission.WAIT
+
+        processor.books.driver_acts(reference)
+        await delivered(sim, processor, reference)
+
+        assert (await session(sim)).admission is Admission.ALLOW

@@ -308,3 +308,22 @@ async def test_a_refused_hold_that_succeeds_late_is_voided() -> None:
 
         assert processor.books.payments()[0].released == 2_000
         assert (await session(sim)).admission is Admission.DENY
+
+
+async def test_a_message_survives_a_crash_while_it_is_applied() -> None:
+    """It was claimed by the process that died; another takes it up when the lease is over."""
+    processor = sandbox()
+    async with a_day(processor) as sim:
+        body, headers = processor.webhook(await a_waiting_start(sim, processor))
+        processor.drop_look_up(times=100)
+        sim.crash_at("commit.after", nth=2)  # the first keeps the message, the second claims it
+        await sim.pay.webhook("sandbox", body=body, headers=headers)
+        with pytest.raises(SimulatedCrash):
+            await sim.advance(seconds=1)
+        await sim.crash()
+        await sim.advance(seconds=30)
+        assert (await session(sim)).admission is Admission.WAIT
+
+        await sim.advance(seconds=40)
+
+        assert (await session(sim)).admission is Admission.ALLOW
