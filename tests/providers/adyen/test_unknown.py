@@ -60,6 +60,9 @@ async def ask(provider, verb):
         (200, {"status": "never heard of", "pspReference": orders.PSP}),
         (200, {"status": "received"}),
         (200, {"resultCode": "AuthenticationFinished", "pspReference": orders.PSP}),
+        # What the older API says where it took a modification.
+        (200, {"response": "[capture-received]", "pspReference": orders.PSP}),
+        (200, {"response": "Authorised", "pspReference": orders.PSP}),
     ],
 )
 async def test_answer_that_proves_nothing_is_unknown(teller, provider, verb, status, body):
@@ -70,6 +73,14 @@ async def test_answer_that_proves_nothing_is_unknown(teller, provider, verb, sta
 
     assert isinstance(outcome, Unknown), outcome
     assert len(teller.seen) == 1
+
+
+@pytest.mark.parametrize("verb", VERBS)
+async def test_answer_to_another_kind_of_request_is_unknown(teller, provider, verb):
+    """A payment is not answered with the receipt of a modification, nor a modification with a payment."""
+    teller.tell(answers.received() if verb in ("authorize", "complete") else answers.authorised())
+
+    assert isinstance(await ask(provider, verb), Unknown)
 
 
 async def test_redirect_is_not_followed(teller, provider):

@@ -105,6 +105,30 @@ async def test_answer_that_is_not_as_documented_is_unknown(wire, provider, verb,
     assert isinstance(await getattr(provider, verb)(ORDERS[verb]()), Unknown)
 
 
+CARD = "<credit-card><token>t1</token><last-4>1881</last-4><bin>401288</bin></credit-card>"
+CHECKED = (
+    "<verification><id>v1</id><status>processor_declined</status><amount>0.00</amount>"
+    "<currency-iso-code>EUR</currency-iso-code><processor-response-code>2000</processor-response-code></verification>"
+)
+
+
+@pytest.mark.parametrize("verb", ORDERS)
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (201, "<customer><id>c1</id><email>driver@example.com</email></customer>"),
+        (201, CARD),
+        (201, f"<credit-card><token>t1</token>{CHECKED}</credit-card>"),
+        (422, f'<api-error-response><errors><errors type="array"/></errors>{CHECKED}</api-error-response>'),
+    ],
+)
+async def test_answer_about_something_else_is_unknown(wire, provider, verb, status, body):
+    """A customer, a method, and a check of a card that was declined: none of them says anything of a payment."""
+    wire.will(*READS.get(verb, []), (status, body))
+
+    assert isinstance(await getattr(provider, verb)(ORDERS[verb]()), Unknown)
+
+
 @pytest.mark.parametrize("verb", ["authorize", "increment", "capture", "void", "refund"])
 async def test_status_of_tomorrow_is_unknown(wire, provider, verb):
     """Never success, and never a decline."""

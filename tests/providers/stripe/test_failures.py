@@ -15,6 +15,11 @@ def answer(status, *, kind=OperationKind.CAPTURE, **error):
     return failure(status=status, body=body, cause="APIError", kind=kind)
 
 
+def test_decline_without_a_code_is_one_all_the_same():
+    """Errors of the time before there were codes for everything say no more than their type."""
+    assert answer(402, type="card_error") == Declined(reason=Reason.OTHER, code=None)
+
+
 @pytest.mark.parametrize(("code", "reason"), sorted(DECLINE_REASONS.items()))
 def test_decline_code_has_its_reason(code, reason):
     """Each listed decline is the payer's, with its code beside it."""
