@@ -215,7 +215,6 @@ def test_the_fastapi_page_shows_a_finished_session_live(fastapi_client: Any) -> 
     ("method", "address", "body", "status", "error"),
     [
         ("POST", "/sessions/S-9/stop", {"at": NOON.isoformat(), "energy_wh": 1}, 404, "NotFound"),
-        ("POST", "/webhooks/sandbox", {"forged": True}, 400, "WebhookRejected"),
         (
             "PUT",
             "/sessions/S-9",
@@ -233,6 +232,24 @@ def test_the_fastapi_page_answers_mistakes(
 
     assert (status, error) == (answer.status_code, answer.json()["error"])
     assert "4242" not in answer.text
+
+
+def _signed() -> tuple[bytes, dict[str, str]]:
+    """A message of the sandbox's about a payment that nobody here knows yet."""
+    told = {"payment_reference": "anothers", "payment_id": "sbx_1"}
+    event = {"id": "sbx_evt_1", "type": "payment.changed", "account": "sandbox", "live": False, "observation": told}
+    body, headers = SandboxProvider(SandboxSettings()).sign(json.dumps(event).encode())
+    return body, {**headers, "Content-Type": "application/json"}
+
+
+def test_the_fastapi_page_takes_webhooks(fastapi_client: Any) -> None:
+    """What is signed is accepted; what is forged is refused, without words."""
+    body, headers = _signed()
+
+    signed = fastapi_client.post("/webhooks/sandbox", content=body, headers=headers)
+    forged = fastapi_client.post("/webhooks/sandbox", content=body + b" ", headers=headers)
+
+    assert (signed.status_code, forged.status_code, forged.content) == (200, 401, b"")
 
 
 @pytest.fixture
@@ -287,6 +304,16 @@ def test_the_django_page_answers_mistakes(django_client: Any) -> None:
     forged = django_client.post("/webhooks/sandbox", data=body, content_type="application/json")
 
     assert (unknown.status_code, forged.status_code) == (404, 400)
+
+
+def test_the_django_page_takes_webhooks(django_client: Any) -> None:
+    """Without a CSRF token: the signature proves the sender."""
+    body, headers = _signed()
+
+    signed = django_client.post("/webhooks/sandbox", data=body, content_type="application/json", headers=headers)
+    forged = django_client.post("/webhooks/sandbox", data=body + b" ", content_type="application/json", headers=headers)
+
+    assert (signed.status_code, forged.status_code, forged.content) == (200, 401, b"")
 
 
 def test_the_django_page_drains_its_events(django_client: Any) -> None:
