@@ -283,6 +283,52 @@ def test_two_refunds_at_the_dashboard_are_counted_once_when_one_total_told_of_bo
     assert 750 == world.payment.facts.refunded
 
 
+def test_name_goes_to_the_effect_of_the_same_amount():
+    """Two totals told of two refunds; the smaller one is named first."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+    looked(world, authorized=1000, captured=1000, refunded=500)
+    looked(world, authorized=1000, captured=1000, refunded=750)
+    named = [heard(world, "refund", succeeded(minor, id=f"re-{minor}")) for minor in (250, 500)]
+
+    assert ([False, False], 750) == (named, world.payment.facts.refunded)
+    refunds = [found for found in world.case.snapshot.operations if found.kind == "refund"]
+    assert ["re-500", "re-250"] == [found.provider_ref for found in refunds]
+
+
+def test_own_doing_that_a_person_ruled_out_is_not_told_again():
+    """More was captured than could be; somebody looked and said that it was not so."""
+    world = held()
+    looked(world, authorized=1000, captured=1400)
+    own = world.case.snapshot.operations[-1].id
+    world.learn(own, Failed(reason=Reason.OTHER))
+
+    assert (0, "failed") == (looked(world, authorized=1000, captured=1400), world.operation(own).state)
+    assert not world.case.open_review
+
+
+@pytest.mark.parametrize("state", ["submitting", "pending"])
+def test_contradiction_is_told_once(state):
+    """However often the processor repeats it."""
+    world = held()
+    asked = world.ask("capture", 600, state)
+
+    assert world.learn(asked, succeeded(601)) is not None
+    assert [None, None] == [world.learn(asked, succeeded(601)) for _ in range(2)]
+    assert world.case.open_review
+
+
+def test_review_is_closed_when_what_it_asks_about_is_settled():
+    """The right amount came after all; the next contradiction of the same kind is asked about anew."""
+    world = held()
+    asked = world.ask("capture", 600, "pending")
+    world.learn(asked, succeeded(601))
+    world.learn(asked, succeeded(600))
+
+    (review,) = world.case.reviews
+    assert ((NOW, "settled: answer"), False) == ((review.closed_us, review.note), world.case.open_review)
+
+
 def test_own_doing_that_was_named_is_not_counted_again_by_totals():
     """The other way round."""
     world = held()
