@@ -84,8 +84,7 @@ def _declined(amount: str) -> Callable[[_Desk], Found]:
     def case(desk: _Desk) -> Found:
         result = desk.sale(amount)
         names = ("transaction.status", "processor_response_type", "additional_processor_response")
-        told = desk.told(result, names[1])
-        return {"is_success": result.is_success, **told, **desk.told(result, names[0])}
+        return {"is_success": result.is_success, **desk.told(result, *names)}
 
     return case
 
@@ -194,7 +193,10 @@ def _refunded_too_often(desk: _Desk) -> Found:
 
 def _refund_declined(desk: _Desk) -> Found:
     result = desk.gateway.transaction.refund(desk.settled("9000.00"), "2004.00")
-    return {"is_success": result.is_success, **desk.told(result, "transaction.status", "processor_response_type")}
+    return {
+        "is_success": result.is_success,
+        **desk.told(result, "transaction.status", "processor_response_type", "additional_processor_response"),
+    }
 
 
 def _refund_echoes(desk: _Desk) -> Found:
