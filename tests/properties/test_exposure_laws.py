@@ -1,5 +1,7 @@
 """The laws of weighing cost against the hold."""
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +50,17 @@ def test_raise_is_above_the_hold_and_below_every_ceiling(now):
         assert total > now.hold
         assert now.limit is None or total <= now.limit
         assert now.raise_max is None or total <= now.raise_max
+
+
+@given(situations, st.integers(1, 700))
+def test_raise_is_a_whole_number_of_the_accounts_steps(now, step):
+    """Off its step the processor would refuse it; a ceiling off the step is not reached."""
+    total = weigh(replace(now, step_minor=step)).raise_to
+    ceilings = [bound for bound in (now.limit, now.raise_max) if bound is not None]
+    if total is not None:
+        assert total % step == 0
+        assert total > now.hold
+        assert all(total <= bound for bound in ceilings)
 
 
 @given(situations)
