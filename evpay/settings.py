@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from pydantic_settings.exceptions import SettingsError
 
 from evpay.errors import ConfigurationError, InvalidInput
+from evpay.json_text import read_json
 from evpay.model import in_plain_words
 from evpay.payments.policy import Policy
 from evpay.providers import Provider
@@ -151,7 +152,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{str(path)!r} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{str(path)!r} is not TOML: {error}.") from error
-    _refuse_literal_secrets(document.get("providers"), "providers")
+    _refuse_literal_secrets(document)
     _refuse_password(document.get("store"))
     return document
 
@@ -160,14 +161,22 @@ def _refuse_float(text: str) -> object:
     return text  # amounts are read as text, so that none ever is a float
 
 
-def _refuse_literal_secrets(value: object, path: str) -> None:
+def _refuse_literal_secrets(document: Mapping[str, Any]) -> None:
+    providers = document.get("providers")
+    for account, options in providers.items() if isinstance(providers, dict) else ():
+        for name, value in options.items() if isinstance(options, dict) else ():
+            _refuse_literals(value, f"providers.{account}.{name}", is_secret=bool(_SECRET.search(name)))
+
+
+def _refuse_literals(value: object, path: str, *, is_secret: bool) -> None:
+    """What stands inside a secret is one too: the keys of `webhook_keys` have names of their own."""
     if isinstance(value, dict):
         for name, inner in value.items():
-            _refuse_literal_secrets(inner, f"{path}.{name}")
+            _refuse_literals(inner, f"{path}.{name}", is_secret=is_secret or bool(_SECRET.search(name)))
     elif isinstance(value, list):
         for inner in value:
-            _refuse_literal_secrets(inner, path)
-    elif isinstance(value, str) and _SECRET.search(path.rpartition(".")[2]) and not _is_reference(value):
+            _refuse_literals(inner, path, is_secret=is_secret)
+    elif is_secret and isinstance(value, str) and not _is_reference(value):
         raise ConfigurationError(
             "is a secret written into the file. Write 'env:NAME' or 'file:/path' instead.", path=path
         )
@@ -187,8 +196,12 @@ def _is_reference(value: str) -> bool:
 def _revealed(value: Any, path: str) -> Any:
     if isinstance(value, list | tuple):
         return [_revealed(item, path) for item in value]
-    if not isinstance(value, str) or not _is_reference(value):
+    if isinstance(value, Mapping):
+        return {name: _revealed(item, f"{path}.{name}") for name, item in value.items()}
+    if not isinstance(value, str):
         return value
+    if not _is_reference(value):
+        return _structured(value, path)
     kind, _, name = value.partition(":")
     if kind == "env":
         found = os.environ.get(name)
@@ -201,3 +214,13 @@ def _revealed(value: Any, path: str) -> Any:
         raise ConfigurationError(
             f"names the file {name!r}, which cannot be read: {error.strerror}.", path=path
         ) from error
+
+
+def _structured(value: str, path: str) -> Any:
+    """Return a text as it is, but a list or a mapping, which the environment can only write as JSON, as what it is."""
+    if not value.startswith(("{", "[")):
+        return value
+    try:
+        return read_json(value)
+    except InvalidInput:
+        raise ConfigurationError("begins like a list or a mapping and is not JSON.", path=path) from None

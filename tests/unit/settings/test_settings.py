@@ -158,6 +158,7 @@ LITERAL = {
     "password": f'[providers.main]\npassword = "{SECRET}"',
     "token": f'[providers.main]\nACCESS_TOKEN = "{SECRET}"',
     "in a list": f'[providers.main]\nwebhook_secrets = ["env:GOOD", "{SECRET}"]',
+    "inside a mapping of secrets": f'[providers.main]\nwebhook_keys = {{ public_one = "{SECRET}" }}',
     "in a table": f'[providers.main.live]\napi_key = "{SECRET}"',
     "inline": f'providers.main = {{ use = "stripe", api_key = "{SECRET}" }}',
     "empty": '[providers.main]\napi_key = ""',
@@ -287,3 +288,50 @@ def test_policy_of_a_site_is_kept_as_written(load):
 def test_date_in_a_file_is_no_setting(load):
     """TOML has types that no setting takes."""
     assert "store" == refusal_of(lambda: load(f"store = {datetime(2026, 7, 1, tzinfo=UTC).isoformat()}")).path
+
+
+BRAINTREE = """
+[providers.main]
+use = "braintree"
+merchant_id = "m1"
+public_key = "env:PUBLIC"
+private_key = "env:PRIVATE"
+merchant_accounts = { EUR = "eur" }
+webhook_keys = { second = "env:SECOND" }
+"""
+
+
+@pytest.fixture
+def braintree_keys(monkeypatch):
+    """The keys that the file names."""
+    for name in ("PUBLIC", "PRIVATE", "SECOND"):
+        monkeypatch.setenv(name, f"{name.lower()}-of-a-key-pair")
+
+
+@pytest.mark.usefixtures("braintree_keys")
+def test_secrets_inside_a_mapping_are_resolved(load):
+    """A key of a pair is what the environment has, and not the words `env:...`."""
+    (provider,) = load(BRAINTREE).built_providers()
+
+    assert provider._settings.webhook_keys["second"].get_secret_value() == "second-of-a-key-pair"
+
+
+@pytest.mark.usefixtures("braintree_keys")
+def test_a_mapping_in_the_environment_is_json(load, monkeypatch):
+    """It wins over the file, like everything there."""
+    monkeypatch.setenv("EVPAY_PROVIDERS__MAIN__MERCHANT_ACCOUNTS", '{"NOK": "nok", "SEK": "sek"}')
+
+    (provider,) = load(BRAINTREE).built_providers()
+
+    assert set(provider.capabilities.amounts) == {"NOK", "SEK"}
+
+
+@pytest.mark.usefixtures("braintree_keys")
+def test_what_begins_like_json_and_is_none_is_refused_without_being_shown(load, monkeypatch):
+    """It may hold a secret."""
+    monkeypatch.setenv("EVPAY_PROVIDERS__MAIN__WEBHOOK_KEYS", '{"second": "hidden-private-key')
+
+    error = refusal_of(load(BRAINTREE).built_providers)
+
+    assert error.path == "providers.main.webhook_keys"
+    assert "hidden" not in error.message
