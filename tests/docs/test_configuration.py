@@ -9,6 +9,7 @@ from evpay import EvPay, Policy, Settings
 from tests.docs.pages import ROOT, as_module
 
 PAGE = "docs/reference/configuration.md"
+SECRETS = {"STRIPE_EU_KEY": "sk_test_" + "x" * 24, "ADYEN_HMAC_KEY": "A1" * 32}
 
 
 @pytest.fixture
@@ -17,7 +18,8 @@ def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (text,) = re.findall(r"^```toml\n(.*?)^```$", (ROOT / PAGE).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     secret = tmp_path / "stripe_eu_webhook"
     secret.write_text("whsec_" + "x" * 32, encoding="utf-8")
-    monkeypatch.setenv("STRIPE_EU_KEY", "sk_test_" + "x" * 24)
+    for name in re.findall(r'"env:(\w+)"', text):
+        monkeypatch.setenv(name, SECRETS.get(name, "x" * 24))
     file = tmp_path / "evpay.toml"
     file.write_text(text.replace("/run/secrets/stripe_eu_webhook", str(secret)), encoding="utf-8")
     return file
@@ -30,10 +32,22 @@ def test_the_file_on_the_page_opens(settings_file: Path) -> None:
     pay = EvPay.open(settings)
 
     assert isinstance(pay, EvPay)
-    assert ["stripe_eu"] == [provider.account.name for provider in settings.built_providers()]
+    assert ["stripe_eu", "adyen", "braintree"] == [provider.account.name for provider in settings.built_providers()]
     assert "90.00 EUR" == str(settings.built_policy().amount("hold_max", "EUR"))
     assert "acme_de" == settings.built_sites()["harbour"].seller
     assert "DE123456789" == settings.built_sellers()["acme_de"].vat_id
+
+
+def test_a_mapping_comes_from_the_environment_as_json(settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the page writes it."""
+    (variable, value) = re.findall(
+        r"`(EVPAY_PROVIDERS__BRAINTREE__MERCHANT_ACCOUNTS)='(.*?)'`", (ROOT / PAGE).read_text(encoding="utf-8")
+    )[0]
+    monkeypatch.setenv(variable, value)
+
+    provider = Settings.load(settings_file).built_providers()[-1]
+
+    assert {"EUR"} <= set(provider.capabilities.amounts or {})
 
 
 def test_the_environment_wins_over_the_file(settings_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
