@@ -23,7 +23,7 @@ from evpay.payments.outcome import (
     Unknown,
 )
 from evpay.payments.reasons import Reason
-from evpay.providers.calling import Reply, as_read, call, in_thread, with_extra
+from evpay.providers.calling import UNREADABLE, Reply, as_read, call, understood, with_extra
 from evpay.providers.protocol import Provider
 from evpay.providers.requests import (
     AuthorizeRequest,
@@ -39,6 +39,8 @@ from evpay.providers.requests import (
     VoidRequest,
     WebhookRequest,
 )
+from evpay.providers.sdk import import_sdk
+from evpay.providers.threads import ThreadSlots, call_in_thread, in_thread
 from evpay.providers.verify import (
     MAX_BODY_BYTES,
     fresh,
@@ -50,6 +52,7 @@ from evpay.providers.verify import (
 
 __all__ = [
     "MAX_BODY_BYTES",
+    "UNREADABLE",
     "Absent",
     "Account",
     "Action",
@@ -86,16 +89,20 @@ __all__ = [
     "SettlementPage",
     "SettlementsRequest",
     "Succeeded",
+    "ThreadSlots",
     "Unknown",
     "VoidRequest",
     "WebhookRequest",
     "as_read",
     "call",
+    "call_in_thread",
     "fresh",
+    "import_sdk",
     "in_thread",
     "json_object",
     "require_media_type",
     "require_secret",
+    "understood",
     "verify_hmac",
     "with_extra",
 ]

@@ -1,12 +1,10 @@
-"""Shared help for adapters: worker threads, extra fields, and one HTTP request with an honest answer."""
+"""Shared help for adapters: extra fields, answers read with care, and one HTTP request with an honest answer."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import anyio
-import anyio.to_thread
 from pydantic import JsonValue
 
 from evpay.errors import InvalidInput
@@ -16,17 +14,21 @@ from evpay.payments.reasons import Reason
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Reply", "as_read", "call", "in_thread", "with_extra"]
+__all__ = ["UNREADABLE", "Reply", "as_read", "call", "understood", "with_extra"]
 
 T = TypeVar("T")
 
 
-async def in_thread(function: Callable[[], T], *, limiter: anyio.CapacityLimiter | None = None) -> T:
-    """Run a blocking call on a worker thread.
+UNREADABLE: Final = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
+"""What code raises that reads an answer which is not as documented."""
 
-    Cancellation abandons the thread, which may still take effect: give the call a time-out of its own.
-    """
-    return await anyio.to_thread.run_sync(function, abandon_on_cancel=True, limiter=limiter)
+
+def understood(read: Callable[[], T]) -> T | Unknown:
+    """Translate an answer; one that is not as documented proves nothing."""
+    try:
+        return read()
+    except UNREADABLE as error:
+        return Unknown(detail=f"an answer that is not as documented: {type(error).__name__}")
 
 
 def with_extra(params: Mapping[str, Any], extra: Mapping[str, JsonValue]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from evpay.errors import InvalidInput, UnsupportedOperation
 from evpay.providers import (
@@ -28,17 +28,16 @@ from evpay.providers import (
     Unknown,
     VoidRequest,
     WebhookRequest,
+    understood,
     with_extra,
 )
-from evpay_providers.adyen import evidence, mapping, reports, terminal, webhooks
+from evpay_providers.adyen import evidence, mapping, settlements, terminal, webhooks
 from evpay_providers.adyen.amounts import AMOUNT_RULES
-from evpay_providers.adyen.calls import UNREADABLE, AdyenCalls, Answer, Transport
+from evpay_providers.adyen.calls import AdyenCalls, Answer, Transport
 from evpay_providers.adyen.holds import is_psp_reference
 from evpay_providers.adyen.settings import AdyenSettings
 
 __all__ = ["AdyenProvider"]
-
-T = TypeVar("T")
 
 # A key and its first answer are kept for at least 31 days.
 # https://docs.adyen.com/development-resources/api-idempotency (checked 2026-11-20)
@@ -116,7 +115,7 @@ class AdyenProvider:
         if isinstance(answer, Failed | Unknown):
             # A claim from a browser may be forged: a request that is refused ends no authorization.
             return answer if isinstance(answer, Unknown) else Unknown(detail=f"the leg was refused: {answer.code}")
-        return _understood(
+        return understood(
             lambda: mapping.authorize_outcome(
                 answer, reference=request.payment_reference, asked=request.amount, settings=self._settings
             )
@@ -183,8 +182,9 @@ class AdyenProvider:
         """Return one settlement details report; one that is not there yet is an empty page."""
         if self._settings.report_key is None:
             return SettlementPage(cursor=request.cursor)
-        read = partial(reports.page, request, calls=self._calls, settings=self._settings)
-        return await self._calls.in_time(lambda: _understood(read))
+        read = partial(settlements.page, request, calls=self._calls, settings=self._settings)
+        found = await self._calls.in_time(lambda: understood(read))
+        return Unknown(detail=f"the read itself failed: {found.reason}") if isinstance(found, Failed) else found
 
     async def aclose(self) -> None:
         """Close the connections, but nothing that was passed in."""
@@ -207,15 +207,7 @@ class AdyenProvider:
     async def _do(self, call: Callable[[], Any], read: Callable[[Answer], Outcome]) -> Outcome:
         """Send one request that has an effect, and read its answer."""
         answer = await self._calls.ask(call)
-        return answer if isinstance(answer, Failed | Unknown) else _understood(lambda: read(answer))
-
-
-def _understood(read: Callable[[], T]) -> T | Unknown:
-    """Translate an answer; one that is not as documented proves nothing."""
-    try:
-        return read()
-    except UNREADABLE as error:
-        return Unknown(detail=f"an answer that is not as documented: {type(error).__name__}")
+        return answer if isinstance(answer, Failed | Unknown) else understood(lambda: read(answer))
 
 
 def _psp(handle: Handle | None) -> str:

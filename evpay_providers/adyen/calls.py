@@ -1,24 +1,16 @@
 """The edge of Adyen's SDK: blocking calls on worker threads, and honest answers in place of exceptions."""
 
-import asyncio
 from collections.abc import Callable, Mapping
-from importlib import import_module
-from types import ModuleType
 from typing import Any, Final, Protocol, TypeVar
-from weakref import WeakKeyDictionary
 
-import anyio
-
-from evpay.errors import ConfigurationError
-from evpay.providers import Failed, Unknown, in_thread
+from evpay.providers import UNREADABLE, Failed, ThreadSlots, Unknown, call_in_thread, import_sdk
 from evpay_providers.adyen.failures import failure, not_sent
 from evpay_providers.adyen.settings import AdyenSettings
 
-__all__ = ["UNREADABLE", "AdyenCalls", "Answer", "Transport"]
+__all__ = ["AdyenCalls", "Answer", "Transport"]
 
 T = TypeVar("T")
 Answer = Mapping[str, Any]
-UNREADABLE: Final = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 API_VERSION: Final = "v72"
 
 
@@ -30,16 +22,6 @@ class Transport(Protocol):
     def request(self, method: str, url: str, **options: Any) -> tuple[str, str, int, Mapping[str, str]]:
         """Send one request; return answer, request, status and headers."""
         ...
-
-
-def _modules() -> tuple[Any, ModuleType]:
-    try:
-        return import_module("Adyen"), import_module("evpay_providers.adyen.transport")
-    except ImportError as error:
-        raise ConfigurationError(
-            f"The Adyen SDK cannot be imported ({error.name}). Install it with: pip install 'evpay[adyen]'.",
-            path="providers.adyen",
-        ) from error
 
 
 def _is_transient(headers: Mapping[str, str] | None) -> bool:
@@ -55,15 +37,16 @@ class AdyenCalls:
     """
 
     def __init__(self, settings: AdyenSettings, *, transport: Transport | None = None) -> None:
-        self._sdk, self._transport = _modules()
-        self._errors: Any = import_module("Adyen.exceptions")
+        sdk, self._errors, self._transport = import_sdk(
+            "Adyen", "Adyen.exceptions", "evpay_providers.adyen.transport", provider="adyen"
+        )
         self._settings = settings
         self._deadline_s = settings.deadline.total_seconds()
-        self._limiters: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter] = WeakKeyDictionary()
+        self._slots = ThreadSlots(settings.threads)
         self._own = self._transport.PooledTransport(
-            deadline_s=self._deadline_s, connections=settings.connections, direct=settings.on_loopback
+            deadline_s=self._deadline_s, connections=settings.threads, direct=settings.on_loopback
         )
-        client = self._sdk.Adyen(
+        client = sdk.Adyen(
             xapikey=settings.api_key.get_secret_value(),
             platform="live" if settings.live else "test",
             live_endpoint_prefix=settings.live_endpoint_prefix,
@@ -81,13 +64,9 @@ class AdyenCalls:
         """Run one call of the SDK, and return the object that was answered."""
         return await self.in_time(lambda: self._asked(call))
 
-    async def in_time(self, work: Callable[[], T]) -> T | Unknown:
+    async def in_time(self, work: Callable[[], T]) -> T | Failed | Unknown:
         """Run blocking work on a thread, for no longer than the deadline; what is cut off may still take effect."""
-        try:
-            with anyio.fail_after(self._deadline_s):
-                return await in_thread(work, limiter=self._limiter())
-        except TimeoutError:
-            return Unknown(detail="no answer within the deadline")
+        return await call_in_thread(work, slots=self._slots, deadline_s=self._deadline_s)
 
     def exchange(
         self,
@@ -124,10 +103,3 @@ class AdyenCalls:
         except (self._errors.AdyenError, *UNREADABLE) as error:
             return Unknown(detail=f"an answer that the SDK could not read: {type(error).__name__}")
         return message if isinstance(message, dict) else Unknown(detail="an answer that is not an object")
-
-    def _limiter(self) -> anyio.CapacityLimiter:
-        loop = asyncio.get_running_loop()
-        found = self._limiters.get(loop)
-        if found is None:
-            found = self._limiters[loop] = anyio.CapacityLimiter(self._settings.connections)
-        return found

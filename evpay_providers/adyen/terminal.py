@@ -18,6 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 from evpay.errors import InvalidInput
 from evpay.money import Money
 from evpay.providers import (
+    UNREADABLE,
     ActionRequired,
     AuthorizeRequest,
     CompleteRequest,
@@ -44,7 +45,6 @@ __all__ = ["authorize", "complete", "is_waiting", "payment_outcome", "service_id
 
 _DEVICE: Final = re.compile(r"[A-Za-z0-9-]{3,64}\Z", re.ASCII)
 _AMOUNT_MARK: Final = "amount-goes-here"
-_UNREADABLE: Final = (ArithmeticError, AttributeError, KeyError, TypeError, ValueError, RecursionError)
 
 # https://docs.adyen.com/point-of-sale/design-your-integration/choose-your-architecture/cloud (checked 2026-11-20)
 _LIVE_HOSTS: Final = {
@@ -157,7 +157,7 @@ class _Desk:
             return answer
         try:
             return _status_of(answer["TransactionStatusResponse"])
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             return Unknown(detail=f"a status that is not as documented: {type(error).__name__}")
 
     def send(self, text: str, *, share: float) -> Mapping[str, Any] | Failed | Unknown:
@@ -174,7 +174,7 @@ class _Desk:
                 return failure(status=found[1], body=content, transient=False)
             inner = content["SaleToPOIResponse"]
             return inner if isinstance(inner, dict) else Unknown(detail="an answer that is not a terminal's")
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             return Unknown(detail=f"HTTP {found[1]}, not a terminal's answer: {type(error).__name__}")
 
 
@@ -250,7 +250,7 @@ def _read(found: Mapping[str, Any] | Failed | Unknown, *, desk: _Desk, waiting: 
         return ActionRequired(action=ConfirmOnDevice(device=desk.device), id=None, handle=waiting)
     try:
         return payment_outcome(found, settings=desk.settings)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         return Unknown(detail=f"an answer that is not as documented: {type(error).__name__}")
 
 

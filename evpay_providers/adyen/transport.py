@@ -15,10 +15,9 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ProxyError
 
-__all__ = ["MAX_ANSWER_BYTES", "MAX_REPORT_BYTES", "NoAnswer", "PooledTransport"]
+__all__ = ["MAX_ANSWER_BYTES", "NoAnswer", "PooledTransport"]
 
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
-MAX_REPORT_BYTES: Final = 256 * 1024 * 1024
 _CONNECT_S: Final = 5.0
 _CHUNK: Final = 65_536
 

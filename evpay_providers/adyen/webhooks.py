@@ -54,12 +54,12 @@ def proven_items(request: WebhookRequest, *, settings: AdyenSettings) -> tuple[I
     account = settings.account
     if len(request.body) > MAX_BODY_BYTES:
         raise WebhookRejected(f"The message is larger than {MAX_BODY_BYTES} bytes.", account=account, status=413)
-    if not settings.signing_keys:
+    if not settings.signing_secrets:
         raise WebhookRejected("No HMAC key is set, so nothing can be believed.", account=account)
     _check_password(request, settings=settings)
     message = _parsed(request.body, account=account)
     items = _items(message, account=account)
-    if not all(_is_signed(item, keys=settings.signing_keys) for item in items):
+    if not all(_is_signed(item, keys=settings.signing_secrets) for item in items):
         raise WebhookRejected("An item's signature is not ours.", account=account)
     if message.get("live") != ("true" if settings.live else "false"):
         raise WebhookRejected("The message is of the other mode (test or live).", account=account, status=403)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from evpay.errors import InvalidInput, UnsupportedOperation
 from evpay.money import Money, from_minor
@@ -30,19 +30,18 @@ from evpay.providers import (
     Unknown,
     VoidRequest,
     WebhookRequest,
+    understood,
     with_extra,
 )
-from evpay_providers.braintree import evidence, failures, mapping, reading, reports, webhooks
+from evpay_providers.braintree import evidence, failures, mapping, reads, settlements, webhooks
 from evpay_providers.braintree.amounts import amount_rule, to_braintree
+from evpay_providers.braintree.calls import BraintreeCalls, Exchange, Refused
 from evpay_providers.braintree.evidence import Payment
 from evpay_providers.braintree.mapping import Answer
 from evpay_providers.braintree.settings import BraintreeSettings
-from evpay_providers.braintree.threads import Desk, Exchange, Refused
 
 __all__ = ["BraintreeProvider", "client_token"]
 
-T = TypeVar("T")
-_UNREADABLE: Final = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 MAX_DAYS: Final = 31  # of a settlement page, while days are empty
 
 # The same key and request give the same transaction for this long.
@@ -76,7 +75,7 @@ class BraintreeProvider:
             resend_for=dict.fromkeys(KEYED, KEY_LIFE) if settings.request_keys else {},
             settlements=True,
         )
-        self._desk = Desk(settings, exchange=exchange)
+        self._calls = BraintreeCalls(settings, exchange=exchange)
 
     def __repr__(self) -> str:
         return f"BraintreeProvider(account={self._account.name!r}, live={self._account.live})"
@@ -122,7 +121,7 @@ class BraintreeProvider:
             )
         if request.extra:
             raise InvalidInput("Braintree takes nothing but the amount here. Leave extra out.", path="extra")
-        payment_id, total = reading.checked(request.handle.id), to_braintree(request.total)
+        payment_id, total = reads.checked(request.handle.id), to_braintree(request.total)
         return await self._do(
             OperationKind.INCREMENT,
             lambda gateway: gateway.transaction.adjust_authorization(payment_id, total),
@@ -139,7 +138,7 @@ class BraintreeProvider:
                 account=self._account.name,
                 verb="capture",
             )
-        payment_id, amount = reading.checked(request.handle.id), to_braintree(request.amount)
+        payment_id, amount = reads.checked(request.handle.id), to_braintree(request.amount)
         verb, own = mapping.capture_params(request, key=self._key(request))
         params = with_extra({"amount": amount, **own}, request.extra)
         return await self._do(
@@ -151,9 +150,9 @@ class BraintreeProvider:
 
     async def void(self, request: VoidRequest) -> Outcome:
         """Void what is held, after a look at it: voiding what was submitted would give the captured money back."""
-        found_by = reading.checked(request.handle.id) if request.handle else None
-        payment = await reading.payment(
-            self._desk, reference=request.payment_reference, payment_id=found_by, refunds=False
+        found_by = reads.checked(request.handle.id) if request.handle else None
+        payment = await reads.payment(
+            self._calls, reference=request.payment_reference, payment_id=found_by, refunds=False
         )
         if isinstance(payment, Failed):
             return payment
@@ -168,7 +167,7 @@ class BraintreeProvider:
             payment.parts and status == "settlement_pending"
         ):
             return Failed(reason=Reason.INVALID_STATE, code=status, id=held["id"])
-        free = self._understood(lambda: evidence.released_amount(payment))
+        free = understood(lambda: evidence.released_amount(payment))
         if not isinstance(free, Money):
             return Unknown(detail="the payment does not say what it holds")
         handle = mapping.handle_of(held, settings=self._settings, begun=bool(payment.parts))
@@ -176,11 +175,11 @@ class BraintreeProvider:
 
     async def refund(self, request: RefundRequest) -> Outcome:
         """Refund what is settled; a whole capture that is not is voided, and a part of one has to wait."""
-        reading.checked(request.capture_id or request.handle.id)
-        captured = await reading.captured(self._desk, request)
+        reads.checked(request.capture_id or request.handle.id)
+        captured = await reads.captured(self._calls, request)
         if isinstance(captured, Failed | Unknown):
             return captured
-        status, whole = captured["status"], self._understood(lambda: mapping.amount_of(captured) == request.amount)
+        status, whole = captured["status"], understood(lambda: mapping.amount_of(captured) == request.amount)
         if whole is True and status in mapping.UNSETTLED | {"voided"}:
             if status == "voided" and not self._settings.request_keys:
                 return Unknown(detail="the capture is voided already")
@@ -200,11 +199,11 @@ class BraintreeProvider:
     async def look_up(self, request: LookUpRequest) -> Observation | Absent | Unknown:
         """Show the payment by its id, or by our reference through search, of which nobody says how it lags."""
         found_by = request.handle.id if request.handle else None
-        payment = await reading.payment(self._desk, reference=request.payment_reference, payment_id=found_by)
+        payment = await reads.payment(self._calls, reference=request.payment_reference, payment_id=found_by)
         if not isinstance(payment, Payment):
             return payment if isinstance(payment, Absent) else _nothing(payment)
         known = request.handle.memo if request.handle else {}
-        return self._understood(
+        return understood(
             lambda: evidence.observation(
                 payment,
                 payment_reference=request.payment_reference,
@@ -220,22 +219,22 @@ class BraintreeProvider:
 
     async def settlements(self, request: SettlementsRequest) -> SettlementPage | Unknown:
         """Return one page of what was settled, day by day, as far as there is anything."""
-        place = reports.Place.of(request)
+        place = settlements.Place.of(request)
         for _ in range(MAX_DAYS):
-            ids = await self._desk.settled(place.begins, place.ends)
+            ids = await self._calls.settled(place.begins, place.ends)
             if isinstance(ids, Failed | Unknown):
                 return _nothing(ids)
             if place.read < len(ids) or place.found != len(ids):
-                found = await self._desk.transactions(place.chosen(ids))
+                found = await self._calls.transactions(place.chosen(ids))
                 if isinstance(found, Failed | Unknown):
                     return _nothing(found)
                 cursor = place.after(ids).cursor
-                return self._understood(
+                return understood(
                     lambda lines=found, cursor=cursor: SettlementPage(  # type: ignore[misc]  # defaults bind the loop's values
-                        lines=tuple(reports.settlement_line(one) for one in lines), cursor=cursor
+                        lines=tuple(settlements.settlement_line(one) for one in lines), cursor=cursor
                     )
                 )
-            later = await self._desk.settled(place.tomorrow.begins, None)
+            later = await self._calls.settled(place.tomorrow.begins, None)
             if isinstance(later, Failed | Unknown):
                 return _nothing(later)
             if not later:
@@ -246,7 +245,7 @@ class BraintreeProvider:
 
     async def aclose(self) -> None:
         """Close the connections; the next call opens new ones."""
-        self._desk.close()
+        self._calls.close()
 
     # --- the SDK's edge
 
@@ -259,7 +258,7 @@ class BraintreeProvider:
         currency: str,
     ) -> Outcome:
         """Send one request that has an effect, and read its answer."""
-        return self._said(await self._desk.ask(send), kind=kind, read=read, currency=currency)
+        return self._said(await self._calls.ask(send), kind=kind, read=read, currency=currency)
 
     def _said(
         self,
@@ -273,17 +272,10 @@ class BraintreeProvider:
         if isinstance(answer, Failed | Unknown):
             return answer
         if isinstance(answer, Refused):
-            return self._understood(lambda: _refused(answer, kind=kind, read=read))
+            return understood(lambda: _refused(answer, kind=kind, read=read))
         if answer.get("currency_iso_code") != currency:
             return Unknown(detail=f"an answer in {answer.get('currency_iso_code')!r}, where {currency} was asked")
-        return self._understood(lambda: read(answer))
-
-    def _understood(self, read: Callable[[], T]) -> T | Unknown:
-        """Translate an answer; one that is not as documented proves nothing."""
-        try:
-            return read()
-        except _UNREADABLE as error:
-            return Unknown(detail=f"an answer that is not as documented: {type(error).__name__}")
+        return understood(lambda: read(answer))
 
     def _key(self, request: EffectRequest) -> str | None:
         return request.idempotency_key if self._settings.request_keys else None
@@ -300,11 +292,11 @@ class BraintreeProvider:
             is_it = answer["status"] == "voided" and answer["id"] == done.id
             return done if is_it else Unknown(detail=f"voided, yet in status {answer['status']!r}")
 
-        answer = await self._desk.ask(lambda gateway: gateway.transaction.void(transaction["id"], params or None))
+        answer = await self._calls.ask(lambda gateway: gateway.transaction.void(transaction["id"], params or None))
         refused = isinstance(answer, Refused) and failures.CANNOT_BE_VOIDED in answer.codes
         if refused and kind is OperationKind.REFUND:
             # Its settlement may have begun since we looked. If so, it surely was not voided, and never will be.
-            now = await reading.found(self._desk, transaction["id"])
+            now = await reads.found(self._calls, transaction["id"])
             if not isinstance(now, Failed | Unknown) and now["status"] in mapping.TAKEN - mapping.UNSETTLED:
                 return Failed(reason=Reason.NOT_SETTLED_YET, code=now["status"], id=now["id"])
         return self._said(answer, kind=kind, read=read, currency=done.amount.currency.code)
@@ -336,4 +328,4 @@ async def client_token(
     accounts: Mapping[str, str] = provider._settings.merchant_accounts  # noqa: SLF001 - a function of this package
     wanted = {"customer_id": customer, "merchant_account_id": accounts.get(currency or "")}
     params = {name: value for name, value in wanted.items() if value}
-    return await provider._desk.token(params)  # noqa: SLF001 - as above
+    return await provider._calls.token(params)  # noqa: SLF001 - as above

@@ -22,7 +22,7 @@ from evpay.providers import (
 )
 from evpay_providers.braintree.amounts import from_braintree, to_braintree
 from evpay_providers.braintree.failures import PROCESSOR_REASONS, decline
-from evpay_providers.braintree.instruments import CARDS, VAULT, saved_method, slip
+from evpay_providers.braintree.methods import CARDS, VAULT, saved_method, slip_of
 from evpay_providers.braintree.settings import BraintreeSettings
 
 __all__ = [
@@ -192,7 +192,7 @@ def _held(transaction: Answer, *, settings: BraintreeSettings, off_session: bool
         handle=handle_of(transaction, settings=settings, begun=bool(children_of(transaction))),
         hold=hold_of(transaction, settings=settings, off_session=off_session),
         saved_method=saved_method(transaction, account=settings.account) if save else None,
-        slip=slip(transaction),
+        slip=slip_of(transaction),
     )
 
 

@@ -20,8 +20,8 @@ with warnings.catch_warnings():
     from braintree.attribute_getter import AttributeGetter
     from braintree.util.http import Http
 
+from evpay_providers.braintree.calls import Exchange
 from evpay_providers.braintree.settings import BraintreeSettings
-from evpay_providers.braintree.threads import Exchange
 
 __all__ = ["Line", "gateway_of", "plain"]
 

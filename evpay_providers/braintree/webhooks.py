@@ -128,7 +128,7 @@ def verify(request: WebhookRequest, *, settings: BraintreeSettings) -> str:
     signatures = [(match[1], match[2]) for match in pairs if match]
     if not 0 < len(signatures) <= MAX_SIGNATURES or len(signatures) != len(pairs) or not _PAYLOAD.match(payload):
         raise WebhookRejected("The message carries no usable signature.", account=settings.account, status=400)
-    if not _is_proven(signatures, payload, keys=settings.signing_keys):
+    if not _is_proven(signatures, payload, keys=settings.signing_secrets):
         raise WebhookRejected("The message's signature is not ours.", account=settings.account)
     return payload
 

@@ -3,11 +3,9 @@
 import re
 from collections.abc import Awaitable
 from datetime import timedelta
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from evpay.errors import ConfigurationError, InvalidInput, UnsupportedOperation
+from evpay.errors import InvalidInput, UnsupportedOperation
 from evpay.money import Money
 from evpay.providers import (
     Absent,
@@ -32,11 +30,13 @@ from evpay.providers import (
     Unknown,
     VoidRequest,
     WebhookRequest,
+    import_sdk,
+    understood,
     with_extra,
 )
-from evpay_providers.stripe import evidence, mapping, params, terminal, webhooks
+from evpay_providers.stripe import evidence, mapping, params, settlements, terminal, webhooks
 from evpay_providers.stripe.amounts import AMOUNT_RULES
-from evpay_providers.stripe.calls import Calls
+from evpay_providers.stripe.calls import StripeCalls
 from evpay_providers.stripe.mapping import Answer, all_of, charge_of
 from evpay_providers.stripe.params import REFERENCE
 from evpay_providers.stripe.settings import StripeSettings
@@ -56,16 +56,6 @@ KEY_LIFE: Final = timedelta(hours=24)
 SEARCH_LAG: Final = timedelta(hours=2)
 
 
-def _sdk() -> tuple[Any, ModuleType]:
-    try:
-        return import_module("stripe"), import_module("evpay_providers.stripe.transport")
-    except ImportError as error:
-        raise ConfigurationError(
-            f"The Stripe SDK cannot be imported ({error.name}). Install it with: pip install 'evpay[stripe]'.",
-            path="providers.stripe",
-        ) from error
-
-
 class StripeProvider:
     """Talk to one Stripe account.
 
@@ -77,9 +67,10 @@ class StripeProvider:
     """
 
     def __init__(self, settings: StripeSettings, *, http_client: "stripe.HTTPClient | None" = None) -> None:
-        self._stripe, transport = _sdk()
+        sdk: Any
+        sdk, transport = import_sdk("stripe", "evpay_providers.stripe.transport", provider="stripe")
         # It would write a file into the home directory and send the platform's name along.
-        self._stripe.enable_telemetry = False
+        sdk.enable_telemetry = False
         self._settings = settings
         self._account = Account(provider="stripe", name=settings.account, live=settings.live)
         self._capabilities = Capabilities(
@@ -97,8 +88,8 @@ class StripeProvider:
         deadline_s = settings.deadline.total_seconds()
         self._own = None if http_client else transport.LoopTransport(deadline_s=deadline_s, direct=settings.on_loopback)
         # Retries belong to the engine, which knows the idempotency key.
-        self._calls = Calls(error=self._stripe.StripeError, live=settings.live)
-        self._client: stripe.StripeClient = self._stripe.StripeClient(
+        self._calls = StripeCalls(error=sdk.StripeError, live=settings.live)
+        self._client: stripe.StripeClient = sdk.StripeClient(
             settings.api_key.get_secret_value(),
             http_client=http_client or self._own,
             base_addresses={"api": settings.base_url} if settings.base_url else None,
@@ -232,7 +223,7 @@ class StripeProvider:
         refunds, disputes = await self._refunds_of(intent), await self._disputes_of(intent)
         if isinstance(refunds, Unknown) or isinstance(disputes, Unknown):
             return Unknown(detail="the payment's refunds or disputes could not be read")
-        return self._calls.understood(
+        return understood(
             lambda: evidence.observation(
                 intent,
                 authorized=authorized,
@@ -254,12 +245,12 @@ class StripeProvider:
 
     async def settlements(self, request: SettlementsRequest) -> SettlementPage | Unknown:
         """Return one page of balance transactions."""
-        fields: Any = evidence.settlement_params(request)
+        fields: Any = settlements.settlement_params(request)
         return await self._calls.read(
             lambda: self._client.v1.balance_transactions.list_async(fields),
             lambda page: SettlementPage(
-                lines=tuple(evidence.settlement_line(entry) for entry in all_of(page, of="balance_transaction")),
-                cursor=evidence.next_cursor(page, cursor=request.cursor),
+                lines=tuple(settlements.settlement_line(entry) for entry in all_of(page, of="balance_transaction")),
+                cursor=settlements.next_cursor(page, cursor=request.cursor),
             ),
             of=mapping.LIST,
         )

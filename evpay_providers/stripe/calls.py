@@ -5,21 +5,20 @@ from functools import partial
 from typing import Any, Final, TypeVar
 
 from evpay.money import Money
-from evpay.providers import Declined, Failed, OperationKind, Outcome, Reason, Unknown
+from evpay.providers import UNREADABLE, Declined, Failed, OperationKind, Outcome, Reason, Unknown, understood
 from evpay_providers.stripe.failures import failure
 from evpay_providers.stripe.mapping import INTENT, LIST, READER_THING, REFUND, Answer, all_of, other_thing
 
-__all__ = ["Calls"]
+__all__ = ["StripeCalls"]
 
 T = TypeVar("T")
-_UNREADABLE: Final = (ArithmeticError, AttributeError, KeyError, RecursionError, TypeError, ValueError)
 MAX_PAGES: Final = 10
 
 # What a request is answered with; every other one with the payment.
 ANSWERS: Final[Mapping[OperationKind, str]] = {OperationKind.COMPLETE: READER_THING, OperationKind.REFUND: REFUND}
 
 
-class Calls:
+class StripeCalls:
     """Send requests of one account. `error` is the SDK's own base of exceptions."""
 
     def __init__(self, *, error: type[Exception], live: bool) -> None:
@@ -42,7 +41,7 @@ class Calls:
             return Unknown(detail=other)
         if answer.get("livemode") is (not self._live):
             return _other_mode(answer, kind=kind)
-        return self.understood(lambda: read(answer))
+        return understood(lambda: read(answer))
 
     async def read(
         self,
@@ -62,7 +61,7 @@ class Calls:
             return Unknown(detail=other)
         if answer.get("livemode") is (not self._live):
             return Unknown(detail="the answer is of the other mode (test or live)")
-        return self.understood(lambda: read(answer))
+        return understood(lambda: read(answer))
 
     async def read_all(self, of: str, ask: Callable[..., Awaitable[Any]], **wanted: str) -> list[Answer] | Unknown:
         """Read every page of a list of things."""
@@ -78,13 +77,6 @@ class Calls:
                 return found
         return Unknown(detail=f"a list of more than {len(found)}")
 
-    def understood(self, read: Callable[[], T]) -> T | Unknown:
-        """Translate an answer; one that is not as documented proves nothing."""
-        try:
-            return read()
-        except _UNREADABLE as error:
-            return Unknown(detail=f"an answer that is not as documented: {type(error).__name__}")
-
     async def _send(
         self, send: Callable[[], Awaitable[Any]], *, kind: OperationKind | None
     ) -> Answer | Declined | Failed | Unknown:
@@ -94,7 +86,7 @@ class Calls:
             cause = type(error.__cause__ or error).__name__
             status: int | None = getattr(error, "http_status", None)
             return failure(status=status, body=getattr(error, "json_body", None), cause=cause, kind=kind)
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             return Unknown(detail=f"an answer that the SDK could not read: {type(error).__name__}")
         return answer
 

@@ -60,7 +60,7 @@ def test_prefix_cannot_move_the_host(prefix):
 @pytest.mark.parametrize("name", ["base_url", "terminal_url"])
 def test_live_account_is_refused_on_loopback(url, name):
     """Live keys never go to a stand-in."""
-    with pytest.raises(ConfigurationError, match="live account"):
+    with pytest.raises(ConfigurationError, match="live key"):
         live(**{name: url})
 
 
@@ -94,9 +94,7 @@ def test_basic_authentication_is_whole(fields):
         made(**fields)
 
 
-@pytest.mark.parametrize(
-    "fields", [{"increments": True}, {"deadline": 0}, {"connections": 0}, {"overcapture_percent": -1}]
-)
+@pytest.mark.parametrize("fields", [{"increments": True}, {"deadline": 0}, {"threads": 0}, {"overcapture_percent": -1}])
 def test_what_makes_no_sense_is_refused(fields):
     """A misspelt setting is not ignored, and numbers are in their range."""
     refused(**fields)
@@ -119,7 +117,7 @@ def test_environment_fills_what_is_not_given(monkeypatch):
 
     settings = AdyenSettings(account="adyen_eu", deadline=timedelta(seconds=7))
 
-    assert (settings.merchant_account, settings.signing_keys) == ("AcmeEU", (bytes.fromhex(SIGNING),))
+    assert (settings.merchant_account, settings.signing_secrets) == ("AcmeEU", (bytes.fromhex(SIGNING),))
     assert settings.deadline == timedelta(seconds=7)
 
 

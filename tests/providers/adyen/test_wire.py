@@ -390,7 +390,7 @@ async def test_many_calls_at_once(teller, provide):
     """Calls for different payments do not wait for each other."""
     teller.tell(answers.received(), status=201)
     teller.gate.clear()
-    provider = provide(connections=8)
+    provider = provide(threads=8)
     running = [asyncio.create_task(provider.capture(orders.taking())) for _ in range(8)]
     while len(teller.seen) < 8:  # noqa: ASYNC110 - the server is another thread
         await asyncio.sleep(0.01)

@@ -119,7 +119,7 @@ def test_environment_decides_the_host(environment, host):
     """The SDK's own, over TLS, with the SDK's own certificates."""
     provider = BraintreeProvider(settings(environment=environment))
 
-    gateway = provider._desk._gateway
+    gateway = provider._calls._gateway
     assert gateway.config.base_url() == f"https://{host}"
     assert gateway.config.environment.ssl_certificate.endswith(".crt")
 

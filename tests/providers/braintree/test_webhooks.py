@@ -76,7 +76,7 @@ async def test_message_says_which_payment_to_ask_about():
 async def test_vendors_own_sample_is_taken(sdk, kind):
     """Made and signed by the SDK, which wraps lines and indents."""
     maker = provider()
-    sample = maker._desk._gateway.webhook_testing.sample_notification(kind, "tx1")
+    sample = maker._calls._gateway.webhook_testing.sample_notification(kind, "tx1")
     body = urlencode({"bt_signature": sample["bt_signature"], "bt_payload": sample["bt_payload"].decode()}).encode()
     again = urlencode(
         {"bt_payload": sample["bt_payload"].decode().rstrip("\n"), "bt_signature": sample["bt_signature"]}
@@ -93,7 +93,7 @@ async def test_vendors_own_sample_is_taken(sdk, kind):
 
 async def test_our_signature_is_the_vendors(sdk):
     """The SDK believes what we sign, and we answer its challenge as it does."""
-    gateway = provider()._desk._gateway
+    gateway = provider()._calls._gateway
     payload = base64.encodebytes(xml("check", "<check>true</check>").encode())
 
     told = gateway.webhook_notification.parse(f"public1|{sign(payload)}", payload)

@@ -6,7 +6,6 @@ import threading
 from contextlib import contextmanager
 from decimal import Decimal
 
-import anyio
 import httpx
 import pytest
 
@@ -14,7 +13,7 @@ from evpay.errors import InvalidInput
 from evpay.money import Money
 from evpay.payments.outcome import Absent, Declined, Failed, Observation, Pending, Succeeded, Unknown
 from evpay.payments.reasons import Reason
-from evpay.providers.calling import Reply, as_read, call, in_thread, with_extra
+from evpay.providers.calling import Reply, as_read, call, understood, with_extra
 
 pytestmark = pytest.mark.anyio
 
@@ -197,18 +196,15 @@ def test_extra_is_refused_when_it_sets_a_field_of_ours():
     assert ("extra_overrides", "extra.amount") == (refusal.value.code, refusal.value.path)
 
 
-async def test_blocking_call_runs_on_a_thread_and_is_abandoned_when_cancelled():
-    """A blocking SDK does not hold up the loop, nor a deadline."""
-    released, names = threading.Event(), []
+@pytest.mark.parametrize("reading", [lambda: {}["id"], lambda: None.id, lambda: Decimal("x"), lambda: 1 + "1"])
+def test_answer_that_is_not_as_documented_proves_nothing(reading):
+    """Whatever it is that trips the code that reads it."""
+    assert isinstance(understood(reading), Unknown)
 
-    def block():
-        names.append(threading.current_thread().name)
-        released.wait(5)
 
-    with anyio.move_on_after(0.05) as scope:
-        await in_thread(block)
-    released.set()
+def test_what_can_be_read_is_handed_on_and_what_else_goes_wrong_is_not_hidden():
+    """A mistake of ours is no answer of theirs."""
+    with pytest.raises(NotImplementedError):
+        understood(lambda: (_ for _ in ()).throw(NotImplementedError()))
 
-    assert scope.cancelled_caught
-    assert names != [threading.current_thread().name]
-    assert 5 == await in_thread(lambda: 5, limiter=anyio.CapacityLimiter(1))
+    assert understood(lambda: 5) == 5

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from evpay.providers import MethodKind, PaymentMethod
 
-__all__ = ["CARDS", "VAULT", "saved_method", "slip"]
+__all__ = ["CARDS", "VAULT", "saved_method", "slip_of"]
 
 Answer = Mapping[str, Any]
 
@@ -60,7 +60,7 @@ def _brand(instrument: Answer) -> str | None:
     return BRANDS.get(card, card.lower())[:40] or None
 
 
-def slip(transaction: Answer) -> dict[str, str]:
+def slip_of(transaction: Answer) -> dict[str, str]:
     """Return what a receipt says of the means of payment."""
     found = _instrument(transaction)
     parts = {

@@ -1,24 +1,17 @@
-"""The blocking SDK on a bounded number of worker threads, each call with one deadline and an honest answer."""
+"""The edge of Braintree's SDK: blocking calls on worker threads, and honest answers in place of exceptions."""
 
-import asyncio
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from importlib import import_module
 from itertools import islice
-from types import ModuleType
 from typing import Any, Final, TypeVar
-from weakref import WeakKeyDictionary
 
-import anyio
-
-from evpay.errors import ConfigurationError, EvpayError, InvalidInput
-from evpay.providers import Failed, Reason, Unknown, in_thread
+from evpay.errors import EvpayError, InvalidInput
+from evpay.providers import Failed, Reason, ThreadSlots, Unknown, call_in_thread, import_sdk
 from evpay_providers.braintree.failures import breakdown
 from evpay_providers.braintree.settings import BraintreeSettings
 
-__all__ = ["Desk", "Exchange", "Refused"]
+__all__ = ["BraintreeCalls", "Exchange", "Refused"]
 
 T = TypeVar("T")
 Answer = Mapping[str, Any]
@@ -36,31 +29,25 @@ class Refused:
     transaction: Answer
 
 
-def _sdk() -> tuple[Any, ModuleType]:
-    try:
-        transport = import_module("evpay_providers.braintree.transport")
-        return import_module("braintree"), transport
-    except ImportError as error:
-        raise ConfigurationError(
-            f"The Braintree SDK cannot be imported ({error.name}). Install it with: pip install 'evpay[braintree]'.",
-            path="providers.braintree",
-        ) from error
+class BraintreeCalls:
+    """Call Braintree for one account, over a gateway object of its own.
 
-
-class Desk:
-    """One gateway object of the SDK, and the threads that work at it."""
+    Raises:
+        ConfigurationError: the SDK is not installed.
+    """
 
     def __init__(self, settings: BraintreeSettings, *, exchange: Exchange | None) -> None:
-        self._braintree, self._transport = _sdk()
+        # The transport first: it imports the SDK without the SDK's warnings about itself.
+        self._transport, self._sdk = import_sdk(
+            "evpay_providers.braintree.transport", "braintree", provider="braintree"
+        )
         self._gateway, self._line = self._transport.gateway_of(settings, exchange=exchange)
         self._deadline_s = settings.deadline.total_seconds()
-        self._threads = settings.threads
-        self._slots = threading.BoundedSemaphore(settings.threads)
-        self._limiters: WeakKeyDictionary[asyncio.AbstractEventLoop, anyio.CapacityLimiter] = WeakKeyDictionary()
+        self._slots = ThreadSlots(settings.threads)
 
     async def ask(self, send: Callable[[Any], Any]) -> Answer | Refused | Failed | Unknown:
         """Send one request and read what the SDK made of its answer."""
-        return await self._run(lambda: self._answer(send(self._gateway)))
+        return await self._in_time(lambda: self._answer(send(self._gateway)))
 
     async def of_order(self, order_id: str) -> list[Answer] | Failed | Unknown:
         """Find the transactions with an order id."""
@@ -74,15 +61,15 @@ class Desk:
         """Return the ids of what was settled in a span of time."""
 
         def search() -> list[str]:
-            at = self._braintree.TransactionSearch.settled_at
+            at = self._sdk.TransactionSearch.settled_at
             found = self._gateway.transaction.search(at >= begins if ends is None else at.between(begins, ends))
             return [str(one) for one in found.ids]
 
-        return _taught(await self._run(search))
+        return _taught(await self._in_time(search))
 
     async def token(self, params: Mapping[str, str]) -> str | Failed | Unknown:
         """Ask for a client token."""
-        return await self._run(lambda: str(self._gateway.client_token.generate(dict(params))))
+        return await self._in_time(lambda: str(self._gateway.client_token.generate(dict(params))))
 
     def close(self) -> None:
         """Close the connections."""
@@ -92,10 +79,10 @@ class Desk:
         self, query: Callable[[Any], list[Any]], *, most: int = MAX_FOUND
     ) -> list[Answer] | Failed | Unknown:
         def search() -> list[Answer]:
-            found = self._gateway.transaction.search(query(self._braintree.TransactionSearch))
+            found = self._gateway.transaction.search(query(self._sdk.TransactionSearch))
             return [self._transport.plain(one) for one in islice(found.items, most)]
 
-        told = _taught(await self._run(search))
+        told = _taught(await self._in_time(search))
         if isinstance(told, Failed | Unknown):
             return told
         odd = [one for one in map(_as_answer, told) if isinstance(one, Unknown)]
@@ -103,7 +90,7 @@ class Desk:
 
     def _answer(self, result: Any) -> Answer | Refused | Unknown:
         plain = self._transport.plain
-        if isinstance(result, self._braintree.Transaction):
+        if isinstance(result, self._sdk.Transaction):
             return _as_answer(plain(result))
         if result is None:
             return Unknown(detail="an answer without a transaction")
@@ -112,35 +99,9 @@ class Desk:
         codes = [str(error.code) for error in result.errors.deep_errors]
         return Refused(codes=codes, transaction={} if result.transaction is None else plain(result.transaction))
 
-    def _limiter(self) -> anyio.CapacityLimiter:
-        loop = asyncio.get_running_loop()
-        limiter = self._limiters.get(loop)
-        if limiter is None:
-            limiter = self._limiters[loop] = anyio.CapacityLimiter(self._threads)
-        return limiter
-
-    async def _run(self, work: Callable[[], T]) -> T | Failed | Unknown:
-        """Run one call on a thread. Once given up, a call that has not begun never begins."""
-        taken = threading.Lock()
-
-        def begin() -> T | Failed | Unknown:
-            # A thread that was given up goes on, and anyio counts it no more: so it is counted here.
-            if not self._slots.acquire(timeout=self._deadline_s):
-                return Failed(reason=Reason.NOT_SENT, code="NoThread")
-            try:
-                begins = taken.acquire(blocking=False)
-                return self._on_thread(work) if begins else Unknown(detail="given up")
-            finally:
-                self._slots.release()
-
-        try:
-            with anyio.move_on_after(self._deadline_s):
-                return await in_thread(begin, limiter=self._limiter())
-            if taken.acquire(blocking=False):
-                return Failed(reason=Reason.NOT_SENT, code="NoThread")
-            return Unknown(detail="no answer within the deadline")
-        finally:
-            taken.acquire(blocking=False)
+    async def _in_time(self, work: Callable[[], T]) -> T | Failed | Unknown:
+        """Run blocking work on a thread, for no longer than the deadline; what is cut off may still take effect."""
+        return await call_in_thread(lambda: self._on_thread(work), slots=self._slots, deadline_s=self._deadline_s)
 
     def _on_thread(self, work: Callable[[], T]) -> T | Failed | Unknown:
         self._line.forget()

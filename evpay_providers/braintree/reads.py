@@ -7,9 +7,9 @@ from typing import Final
 from evpay.errors import InvalidInput
 from evpay.providers import Absent, Failed, Reason, RefundRequest, Unknown
 from evpay_providers.braintree import mapping
+from evpay_providers.braintree.calls import BraintreeCalls, Refused
 from evpay_providers.braintree.evidence import Payment
 from evpay_providers.braintree.mapping import Answer
-from evpay_providers.braintree.threads import Desk, Refused
 
 __all__ = ["captured", "checked", "found", "payment"]
 
@@ -30,28 +30,28 @@ def checked(payment_id: str) -> str:
 
 
 async def payment(
-    desk: Desk, *, reference: str, payment_id: str | None, refunds: bool = True
+    calls: BraintreeCalls, *, reference: str, payment_id: str | None, refunds: bool = True
 ) -> Payment | Absent | Failed | Unknown:
     """Read a payment by its id, else by our reference, with its parts and, if wanted, the refunds of all."""
-    whole = await (found(desk, payment_id) if payment_id else _by_reference(desk, reference))
+    whole = await (found(calls, payment_id) if payment_id else _by_reference(calls, reference))
     if isinstance(whole, Absent | Failed | Unknown):
         return whole
-    parts = await _each(desk, mapping.children_of(whole))
+    parts = await _each(calls, mapping.children_of(whole))
     if isinstance(parts, Failed | Unknown):
         return parts
     ids = [one for holder in (whole, *parts) for one in holder.get("refund_ids") or []] if refunds else []
-    given_back = await _each(desk, ids)
+    given_back = await _each(calls, ids)
     if isinstance(given_back, Failed | Unknown):
         return given_back
     return Payment(transaction=whole, parts=parts, refunds=given_back)
 
 
-async def captured(desk: Desk, request: RefundRequest) -> Answer | Failed | Unknown:
+async def captured(calls: BraintreeCalls, request: RefundRequest) -> Answer | Failed | Unknown:
     """Read what is to be refunded: the capture that is named, else the payment, else a part that is large enough."""
-    named = await found(desk, request.capture_id or request.handle.id)
+    named = await found(calls, request.capture_id or request.handle.id)
     if isinstance(named, Failed | Unknown) or not mapping.children_of(named):
         return named
-    parts = await _each(desk, mapping.children_of(named))
+    parts = await _each(calls, mapping.children_of(named))
     if isinstance(parts, Failed | Unknown):
         return parts
     try:
@@ -61,11 +61,11 @@ async def captured(desk: Desk, request: RefundRequest) -> Answer | Failed | Unkn
     return enough[0] if enough else parts[0]
 
 
-async def found(desk: Desk, payment_id: str) -> Answer | Failed | Unknown:
+async def found(calls: BraintreeCalls, payment_id: str) -> Answer | Failed | Unknown:
     """Read one transaction by its id; `Failed` only if the read was not even sent."""
     if not _SEGMENT.match(payment_id):
         return Unknown(detail="what is looked for is no id of Braintree's")
-    answer = await desk.ask(lambda gateway: gateway.transaction.find(payment_id))
+    answer = await calls.ask(lambda gateway: gateway.transaction.find(payment_id))
     if isinstance(answer, Failed) and answer.reason is Reason.NOT_SENT:
         return answer
     if isinstance(answer, Failed | Refused):
@@ -74,21 +74,21 @@ async def found(desk: Desk, payment_id: str) -> Answer | Failed | Unknown:
     return answer
 
 
-async def _each(desk: Desk, ids: Sequence[str]) -> list[Answer] | Failed | Unknown:
+async def _each(calls: BraintreeCalls, ids: Sequence[str]) -> list[Answer] | Failed | Unknown:
     if len(ids) > MAX_DETAILS:
         return Unknown(detail=f"{len(ids)} parts and refunds")
     answers: list[Answer] = []
     for one in ids:
-        answer = await found(desk, one)
+        answer = await found(calls, one)
         if isinstance(answer, Failed | Unknown):
             return answer
         answers.append(answer)
     return answers
 
 
-async def _by_reference(desk: Desk, reference: str) -> Answer | Absent | Failed | Unknown:
+async def _by_reference(calls: BraintreeCalls, reference: str) -> Answer | Absent | Failed | Unknown:
     """Find the payment's own transaction; refunds and parts may carry its order id too."""
-    hits = await desk.of_order(checked(reference))
+    hits = await calls.of_order(checked(reference))
     if isinstance(hits, Failed | Unknown):
         return hits
     own = [one for one in hits if one.get("type") == "sale" and not one.get("authorized_transaction_id")]
