@@ -55,41 +55,50 @@ class Evidence:
             self._is_asked = False
             now_us = self._context.env.now_us()
             rows = await self._context.store.read(lambda connection: reads.due_inbox(connection, now_us=now_us))
-            claimed = [row for row, mine in zip(rows, await self._claimed(rows), strict=True) if mine]
-            groups: dict[_Payment | str, list[_Message]] = {}
-            for row in claimed:
-                found = await self._payment_of(row)
-                groups.setdefault(found or f"{row.account}/{row.event_id}", []).append(row)
+            claimed = await self._claimed(rows)
+            groups: dict[_Payment, list[_Message]] = {}
+            strays: list[_Message] = []
+            for row, found in zip(claimed, await self._payments_of(claimed), strict=True):
+                if found is None:
+                    strays.append(row)
+                else:
+                    groups.setdefault(found, []).append(row)
+            await self._park(strays, None)
             gate = asyncio.Semaphore(_AT_ONCE)
             return sum(await asyncio.gather(*(self._guarded(gate, *group) for group in groups.items())))
 
-    async def _claimed(self, rows: Sequence[_Message]) -> list[bool]:
-        """Take messages for this pass; other processes leave them alone until the lease is over."""
-        return list(await asyncio.gather(*(self._claim(row) for row in rows)))
+    async def _claimed(self, rows: Sequence[_Message]) -> Sequence[_Message]:
+        """Take messages for this pass; other processes leave them alone until the lease is over.
 
-    async def _claim(self, row: _Message) -> bool:
-        guard = {"next_us": row.next_us, "attempts": row.attempts}
+        All at once; one by one only where another process was quicker with some of them.
+        """
+        if not rows or await self._claim(rows):
+            return rows
+        return [row for row in rows if await self._claim([row])]
+
+    async def _claim(self, rows: Sequence[_Message]) -> bool:
+        lease_us = self._context.lease_us
+        writes = (
+            Update("inbox", _key(row), {"next_us": lease_us}, {"next_us": row.next_us, "attempts": row.attempts})
+            for row in rows
+        )
         try:
-            await self._context.store.commit(
-                Commit((Update("inbox", _key(row), {"next_us": self._context.lease_us}, guard),))
-            )
+            await self._context.store.commit(Commit(tuple(writes)))
         except GuardMissed:
             return False
         return True
 
-    async def _payment_of(self, row: _Message) -> _Payment | None:
-        try:
-            observation = _OBSERVATION.validate_json(row.body)
-            return await self._context.store.read(lambda connection: _payment_of(connection, row.account, observation))
-        except Exception:  # noqa: BLE001 - one message that cannot be read must not stop the others
-            _log.exception("a message cannot be read; others go on", extra={"account": row.account})
-            return None
+    async def _payments_of(self, rows: Sequence[_Message]) -> list[_Payment | None]:
+        """Return whose payment each message is about, all in one read."""
+        seen = [(row.account, _observation_of(row)) for row in rows]
+        return await self._context.store.read(
+            lambda connection: [
+                None if told is None else _payment_of(connection, account, told) for account, told in seen
+            ]
+        )
 
-    async def _guarded(self, gate: asyncio.Semaphore, found: _Payment | str, rows: list[_Message]) -> int:
+    async def _guarded(self, gate: asyncio.Semaphore, found: _Payment, rows: list[_Message]) -> int:
         async with gate:
-            if isinstance(found, str):
-                await self._park(rows, None)
-                return 0
             try:
                 return await self._apply(found, rows)
             except Exception:  # noqa: BLE001 - one message that cannot be applied must not stop the others
@@ -135,13 +144,16 @@ class Evidence:
 
     async def _park(self, rows: list[_Message], payment_id: str | None) -> None:
         """Look at messages again, later each time; in the end a person is told of those that belong to nothing."""
+        by_attempts: dict[int, list[_Message]] = {}
         for row in rows:
-            if row.attempts < len(_PARKED_S):
-                later_us = self._context.env.now_us() + _PARKED_S[row.attempts] * _SECOND
-                await self._reschedule([row], later_us, payment_id or row.payment)
-            else:
+            by_attempts.setdefault(min(row.attempts, len(_PARKED_S)), []).append(row)
+        for attempts, alike in by_attempts.items():
+            if attempts < len(_PARKED_S):
+                await self._reschedule(alike, self._context.env.now_us() + _PARKED_S[attempts] * _SECOND, payment_id)
+                continue
+            for row in alike:
                 told = [] if payment_id else self._unmatched(row)
-                await self._reschedule([row], None, payment_id or row.payment, *told)
+                await self._reschedule([row], None, payment_id, *told)
 
     def _unmatched(self, row: _Message) -> list[Write]:
         problem = {
@@ -162,10 +174,22 @@ class Evidence:
         if not rows:
             return
         writes = (
-            Update("inbox", _key(row), {"next_us": next_us, "attempts": row.attempts + 1, "payment": payment_id})
+            Update(
+                "inbox",
+                _key(row),
+                {"next_us": next_us, "attempts": row.attempts + 1, "payment": payment_id or row.payment},
+            )
             for row in rows
         )
         await self._context.store.commit(Commit((*writes, *told)))
+
+
+def _observation_of(row: _Message) -> Observation | None:
+    try:
+        return _OBSERVATION.validate_json(row.body)
+    except Exception:  # noqa: BLE001 - one message that cannot be read must not stop the others
+        _log.exception("a message cannot be read; others go on", extra={"account": row.account})
+        return None
 
 
 def _key(row: _Message) -> dict[str, str]:

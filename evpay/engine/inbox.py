@@ -23,6 +23,8 @@ __all__ = ["Inbox", "WebhookReply"]
 
 _OBSERVATION: Final = TypeAdapter(Observation)
 _MAX_HEADERS: Final = 100
+_BURST: Final = 500
+_HOUR_US: Final = 3_600_000_000
 _log = logging.getLogger("evpay.engine")
 
 
@@ -40,13 +42,31 @@ class Inbox:
     def __init__(self, context: Context, evidence: Evidence) -> None:
         self._context = context
         self._evidence = evidence
+        self._inside = 0
+        self._kept = 0
+        self._told_us: dict[tuple[str, int], int] = {}
 
     async def take(self, account: str, *, body: bytes, headers: Mapping[str, str], url: str | None) -> WebhookReply:
         """Prove a message, keep what it says, and answer; it is applied afterwards.
 
+        A burst is taken in whole before any of it is applied: its senders wait, and its payments are asked about once.
+
         Raises:
-            WebhookRejected: forged, stale or too big; nothing of it is kept.
+            WebhookRejected: forged, stale or too big; nothing of it is kept but that it came.
         """
+        self._inside += 1
+        try:
+            return await self._take(account, body=body, headers=headers, url=url)
+        except WebhookRejected as error:
+            await self._tell_of_refusal(account, error)
+            raise
+        finally:
+            self._inside -= 1
+            if self._kept and (self._inside == 0 or self._kept >= _BURST):
+                self._kept = 0
+                self._evidence.apply_soon()
+
+    async def _take(self, account: str, *, body: bytes, headers: Mapping[str, str], url: str | None) -> WebhookReply:
         provider = self._context.providers.get(account)
         if provider is None:
             raise WebhookRejected("There is no account of that name here.", account=account, status=404)
@@ -67,9 +87,33 @@ class Inbox:
             return WebhookReply(status=503)
         for observation in seen:
             await self._keep(account, observation, body)
-        if seen:
-            self._evidence.apply_soon()
+            self._kept += 1
         return WebhookReply()
+
+    async def _tell_of_refusal(self, account: str, error: WebhookRejected) -> None:
+        """Tell a person that messages are refused, once an hour for each account and reason.
+
+        One forged message is nobody's business; all of them being refused means that a secret or a clock is wrong, and
+        that evidence is lost. An account that is not ours could be anybody's word, and is only logged.
+        """
+        now_us = self._context.env.now_us()
+        _log.warning("a webhook was refused", extra={"account": account[:64], "status": error.status})
+        told_us = self._told_us.get((account, error.status))
+        if account not in self._context.providers or (told_us is not None and now_us - told_us < _HOUR_US):
+            return
+        self._told_us[account, error.status] = now_us
+        problem = {
+            "code": "webhook_refused",
+            "subject": account,
+            "message": (
+                f"A message to account {account!r} was refused ({error.status}): {error.message} If this goes on, look "
+                "at the account's webhook settings at the processor and here. More of the kind are told in an hour."
+            ),
+        }
+        told = announce_to(
+            DEFAULT_TENANT, f"account:{account}", "attention_needed", {"problem": problem}, now_us=now_us
+        )
+        await self._context.store.commit(Commit(tuple(told)))
 
     async def _parse(self, provider: Provider, request: WebhookRequest) -> tuple[Observation, ...] | Unknown:
         try:

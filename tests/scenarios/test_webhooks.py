@@ -327,3 +327,28 @@ async def test_a_message_survives_a_crash_while_it_is_applied() -> None:
         await sim.advance(seconds=40)
 
         assert (await session(sim)).admission is Admission.ALLOW
+
+
+async def test_refused_messages_are_told_of_once_an_hour() -> None:
+    """So that a wrong secret is noticed, and a flood of forgeries is not a flood of notices."""
+    processor = sandbox()
+    async with a_day(processor, unsettled=True) as sim:
+        body, headers = processor.webhook(await a_waiting_start(sim, processor))
+
+        async def forged(account: str = "sandbox") -> None:
+            with pytest.raises(WebhookRejected):
+                await sim.pay.webhook(account, body=body + b" ", headers=headers)
+
+        for _ in range(5):
+            await forged()
+            await forged("nobody-of-ours")
+        await sim.settle()
+        told = of_type(sim.events, AttentionNeeded)
+        await sim.advance(minutes=61)
+        await forged()
+        await sim.settle()
+
+        assert [(notice.problem.code, notice.problem.subject) for notice in told] == [("webhook_refused", "sandbox")]
+        assert "(401)" in told[0].problem.message
+        codes = [notice.problem.code for notice in of_type(sim.events, AttentionNeeded)]
+        assert codes.count("webhook_refused") == 2
