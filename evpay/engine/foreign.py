@@ -21,7 +21,7 @@ from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.store.commit import Commit, Insert, Update
 from evpay.store.rows import operation_values
 
-__all__ = ["PROCESSOR", "Told", "against_plan", "is_early", "told_by_report", "untold"]
+__all__ = ["PROCESSOR", "Told", "against_plan", "is_about", "is_early", "told_by_report", "untold"]
 
 PROCESSOR: Final = "processor"
 """The actor of everything here."""
@@ -43,10 +43,19 @@ Told = tuple[str, Outcome, Commit]
 """The operation, what became of it, and the commit that comes first."""
 
 
+def is_about(operation: OperationRecord, report: Report) -> bool:
+    """Say whether a report is about an operation of ours: our reference, and the kind that is reported of it.
+
+    A capture from a dashboard may carry the payment's reference, which is the AUTHORIZE's too.
+    """
+    is_leg = operation.kind is OperationKind.COMPLETE and report.kind is OperationKind.AUTHORIZE
+    return operation.reference == report.reference and (operation.kind is report.kind or is_leg)
+
+
 def told_by_report(
     case: Case, payment: PaymentRecord, report: Report, *, event_id: str | None, now_us: int
 ) -> Told | None:
-    """Return what a report without our reference says.
+    """Return what a report says that is about no operation of ours.
 
     Nothing for what cannot be told from a repeat, is known already, or has not (yet) happened.
     """
@@ -79,8 +88,10 @@ def is_early(case: Case, payment: PaymentRecord, report: Report) -> bool:
         OperationKind.CHARGEBACK,
         OperationKind.REFUND,
     )
-    known = any(found.kind is report.kind and found.provider_ref == theirs for found in case.snapshot.of(payment.id))
-    return ended and report.reference is None and theirs is not None and not known
+    operations = case.snapshot.of(payment.id)
+    known = any(found.kind is report.kind and found.provider_ref == theirs for found in operations)
+    is_ours = any(is_about(found, report) for found in operations)
+    return ended and theirs is not None and not known and not is_ours
 
 
 def untold(case: Case, payment: PaymentRecord, seen: Observation, *, now_us: int) -> Told | None:

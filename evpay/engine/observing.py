@@ -1,14 +1,14 @@
 """From an observation to what it says about each operation. Pure.
 
-A report under our reference is about our operation; one without is the processor's own doing, and becomes an
-operation of its own. Totals settle what is on its way and can have moved them; where nothing is, they tell of the
+A report under our reference and of its kind is about our operation; any other is the processor's own doing, and becomes
+an operation of its own. Totals settle what is on its way and can have moved them; where nothing is, they tell of the
 processor's own doing.
 """
 
 from evpay.engine import foreign
 from evpay.engine.case import Case
 from evpay.engine.conclusion import Lesson
-from evpay.engine.foreign import PROCESSOR, Told, told_by_report, untold
+from evpay.engine.foreign import PROCESSOR, Told, is_about, told_by_report, untold
 from evpay.money import from_minor
 from evpay.payments.operation import IN_FLIGHT, OperationKind, OperationState
 from evpay.payments.outcome import Observation, Report, Succeeded
@@ -41,7 +41,7 @@ def lesson_of(
 ) -> tuple[Lesson, Commit | None] | None:
     """Return what a report says, with the commit that first records an operation of the processor's own."""
     payment = case.payment(payment_id)
-    ours = next((o for o in case.snapshot.of(payment_id) if o.reference == report.reference), None)
+    ours = next((o for o in case.snapshot.of(payment_id) if is_about(o, report)), None)
     if ours is not None:
         return Lesson(operation_id=ours.id, outcome=report.outcome, source=source, actor=PROCESSOR), None
     told = told_by_report(case, payment, report, event_id=seen.event_id, now_us=now_us)
@@ -70,8 +70,8 @@ def _settled_by_totals(case: Case, payment_id: str, seen: Observation, *, source
     A hold may be less than was asked: nothing else moves that total.
     """
     payment, totals = case.payment(payment_id), seen.totals
-    told = {report.reference for report in seen.reports}
-    open_ = [o for o in case.snapshot.of(payment_id) if _waits_for_word(o) and o.reference not in told]
+    untold_ = [o for o in case.snapshot.of(payment_id) if not any(is_about(o, report) for report in seen.reports)]
+    open_ = [o for o in untold_ if _waits_for_word(o)]
     if totals is None or len({o.kind for o in open_}) != 1 or totals.currency != payment.currency:
         return None
     name = _MOVED[open_[0].kind]

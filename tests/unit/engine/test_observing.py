@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from evpay.engine.observing import in_order, lesson_of, lesson_of_totals
+from evpay.engine.observing import in_order, is_early, lesson_of, lesson_of_totals
 from evpay.payments.facts import MoneyFacts
 from evpay.payments.operation import OperationKind
 from evpay.payments.outcome import Failed, Observation, Pending, Report, Unknown
@@ -63,7 +63,7 @@ def record(world, birth):
 
 
 def test_report_under_our_reference_is_about_our_operation():
-    """Whatever kind it names, the reference decides."""
+    """Reference and kind say so."""
     world = held()
     asked = world.ask("capture", 600)
     outcome = succeeded(600)
@@ -72,6 +72,47 @@ def test_report_under_our_reference_is_about_our_operation():
     assert (asked, outcome, "webhook", "processor", None) == (
         lesson.operation_id, lesson.outcome, lesson.source, lesson.actor, birth
     )  # fmt: skip
+
+
+def test_drivers_leg_is_reported_as_its_authorization():
+    """A report of the hold under the leg's own reference is about the leg."""
+    world = World()
+    world.ask("authorize", 1000, "requires_action")
+    leg = world.ask("complete", 1000, "unknown")
+    lesson, _ = told(world, "authorize", succeeded(1000), reference=world.operation(leg).reference)
+
+    assert leg == lesson.operation_id
+
+
+@pytest.mark.parametrize(("kind", "minor"), [("capture", 400), ("void", 1000)])
+def test_report_of_another_kind_is_the_processors_own_doing(kind, minor):
+    """What is done in a dashboard may carry the payment's reference, which is the AUTHORIZE's."""
+    world = held()
+    assert heard(world, kind, succeeded(minor, id="theirs-1"), reference=world.payment.reference)
+
+    own = world.case.snapshot.operations[-1]
+    assert (kind, "processor", "theirs-1") == (own.kind, own.actor, own.provider_ref)
+    world.check()
+
+
+def test_capture_from_a_dashboard_does_not_settle_the_authorization_that_waits():
+    """It carries the payment's reference, and comes before what became of the hold."""
+    world = World()
+    asked = world.ask("authorize", 1000, "pending")
+    heard(world, "capture", succeeded(1000, id="theirs-1"), reference=world.payment.reference)
+
+    assert ("pending", 0) == (world.operation(asked).state, world.payment.facts.authorized)
+    assert world.case.open_review
+
+
+def test_end_of_what_was_never_told_waits_for_its_beginning_whatever_reference_it_carries():
+    """A refund from a dashboard that fails is told of with the payment's reference."""
+    world = held()
+    failed = Report(
+        kind=OperationKind.REFUND, outcome=Failed(reason=Reason.OTHER, id="re-1"), reference=world.payment.reference
+    )
+
+    assert is_early(world.case, "P-1", Observation(payment_id="theirs", reports=(failed,), event_id="evt-1"))
 
 
 @pytest.mark.parametrize(
