@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,32 @@ def test_the_offline_page_names_every_act(name: str) -> None:
 
     known = re.findall(r"\w+", str(refused.value).partition("there are ")[2])
     assert sorted(re.findall(r"\w+", row)) == sorted(known)
+
+
+@pytest.mark.parametrize("name", ["stripe", "adyen", "braintree"])
+def test_the_package_page_names_every_option(name: str) -> None:
+    """Of each gateway, in its own section."""
+    options = import_module(f"evpay_contrib_emulators.{name}.options").Options
+    section = _text("contrib/emulators/README.md").partition(f"\n## {name.capitalize()}\n")[2].partition("\n## ")[0]
+
+    assert {field.name for field in fields(options)} - set(re.findall(r"`(\w+)`", section)) == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "defaults"),
+    [
+        ("stripe", ["webhook_secrets"]),
+        ("adyen", ["api_key", "merchant_account"]),
+        ("braintree", ["merchant_id", "public_key", "private_key"]),
+    ],
+)
+def test_the_offline_page_has_the_accounts_that_are_there(name: str, defaults: list[str]) -> None:
+    """Whoever starts an emulator without options can talk to it with what the page says."""
+    options = import_module(f"evpay_contrib_emulators.{name}.options").Options()
+    values = [getattr(options, default) for default in defaults]
+    texts = [text for value in values for text in ([value] if isinstance(value, str) else value)]
+
+    assert [] == [text for text in texts if f"`{text}`" not in _text(OFFLINE)]
 
 
 @pytest.fixture
