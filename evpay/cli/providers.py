@@ -101,7 +101,7 @@ def _show(title: str, rows: list[_Row]) -> None:
     screen = console()
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
     for name in ("", "money is", "raise", "refund", "away", "look up", "frees rest", "reports", "currencies"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=bool(name) and " " not in name)
     for row in rows:
         table.add_row(*_cells(row))
     screen.print(table)
