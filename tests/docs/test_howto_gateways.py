@@ -127,8 +127,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     from starlette.testclient import TestClient
 
     monkeypatch.chdir(tmp_path)
-    for account, fields in ACCOUNTS.items():
-        for field, value in fields.items():
+    for account, given in ACCOUNTS.items():
+        for field, value in given.items():
             monkeypatch.setenv(f"EVPAY_PROVIDERS__{account}__{field}", value)
     monkeypatch.setenv("EVPAY_PROVIDERS__STRIPE__WEBHOOK_SECRETS", json.dumps(["whsec_of_the_page_old_one"]))
     page = as_module(WEBHOOKS, name="page_take_webhooks")
