@@ -47,6 +47,7 @@ from evpay.providers.verify import (
     json_object,
     require_media_type,
     require_secret,
+    require_size,
     verify_hmac,
 )
 
@@ -102,6 +103,7 @@ __all__ = [
     "json_object",
     "require_media_type",
     "require_secret",
+    "require_size",
     "understood",
     "verify_hmac",
     "with_extra",

@@ -11,7 +11,15 @@ from evpay.errors import ConfigurationError, InvalidInput, WebhookRejected
 from evpay.json_text import read_json
 from evpay.providers.requests import WebhookRequest
 
-__all__ = ["MAX_BODY_BYTES", "fresh", "json_object", "require_media_type", "require_secret", "verify_hmac"]
+__all__ = [
+    "MAX_BODY_BYTES",
+    "fresh",
+    "json_object",
+    "require_media_type",
+    "require_secret",
+    "require_size",
+    "verify_hmac",
+]
 
 MAX_BODY_BYTES: Final = 256 * 1024
 _STAMP: Final = re.compile(r"\d{9,11}\Z", re.ASCII)
@@ -24,6 +32,16 @@ def require_secret(secret: str, *, path: str) -> str:
             "is empty or too short to prove anything. Copy the whole signing secret from the processor.", path=path
         )
     return secret
+
+
+def require_size(request: WebhookRequest, *, account: str) -> None:
+    """Refuse a message that is larger than any of a processor's, before anything else is looked at.
+
+    Raises:
+        WebhookRejected: 413.
+    """
+    if len(request.body) > MAX_BODY_BYTES:
+        raise WebhookRejected(f"The message is larger than {MAX_BODY_BYTES} bytes.", account=account, status=413)
 
 
 def require_media_type(request: WebhookRequest, media_type: str, *, account: str) -> None:

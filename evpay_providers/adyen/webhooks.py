@@ -1,4 +1,4 @@
-"""Adyen's webhooks: size, password, strict JSON, signature, mode and account, in this order, before anything is read.
+"""Adyen's webhooks: size, kind, password, strict JSON, signature, age, mode and account, in this order.
 
 The signature lies inside the body, in each item, so a bounded parse has to come first. Only some fields are signed:
 references, merchant account, amount, event and success.
@@ -7,14 +7,13 @@ references, merchant account, amount, event and success.
 import base64
 import hashlib
 import hmac
-import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from evpay.errors import WebhookRejected
-from evpay.providers import MAX_BODY_BYTES, WebhookRequest
+from evpay.providers import WebhookRequest, json_object, require_media_type, require_size
 from evpay_providers.adyen.settings import AdyenSettings
 
 __all__ = ["Item", "event_time", "proven_items", "signature_of"]
@@ -22,7 +21,6 @@ __all__ = ["Item", "event_time", "proven_items", "signature_of"]
 Item = Mapping[str, Any]
 
 MAX_ITEMS: Final = 64
-MAX_DEPTH: Final = 12
 
 # What is signed, in this order; what is missing counts as empty, and nothing is escaped.
 # https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures (checked 2026-11-20)
@@ -48,25 +46,25 @@ def proven_items(request: WebhookRequest, *, settings: AdyenSettings) -> tuple[I
     future is refused, because then a clock is wrong.
 
     Raises:
-        WebhookRejected: 413 too big, 401 wrong password or not signed by one of the keys or from the future, 400
-            malformed, 403 for the other mode or another merchant account.
+        WebhookRejected: 413 too big, 415 not JSON, 401 wrong password, not signed by one of the keys or from the
+            future, 400 malformed, 403 for the other mode or another merchant account.
     """
     account = settings.account
-    if len(request.body) > MAX_BODY_BYTES:
-        raise WebhookRejected(f"The message is larger than {MAX_BODY_BYTES} bytes.", account=account, status=413)
+    require_size(request, account=account)
+    require_media_type(request, "application/json", account=account)
     if not settings.signing_secrets:
         raise WebhookRejected("No HMAC key is set, so nothing can be believed.", account=account)
     _check_password(request, settings=settings)
-    message = _parsed(request.body, account=account)
+    message = json_object(request.body, account=account)
     items = _items(message, account=account)
     if not all(_is_signed(item, keys=settings.signing_secrets) for item in items):
         raise WebhookRejected("An item's signature is not ours.", account=account)
+    for item in items:
+        _check_time(item, request=request, settings=settings)
     if message.get("live") != ("true" if settings.live else "false"):
         raise WebhookRejected("The message is of the other mode (test or live).", account=account, status=403)
     if any(item.get("merchantAccountCode") != settings.merchant_account for item in items):
         raise WebhookRejected("An item is of another merchant account.", account=account, status=403)
-    for item in items:
-        _check_time(item, request=request, settings=settings)
     return tuple(items)
 
 
@@ -78,35 +76,6 @@ def _check_password(request: WebhookRequest, *, settings: AdyenSettings) -> None
     given = request.headers.get("authorization", "").encode("utf-8", "replace")
     if not hmac.compare_digest(expected, given):
         raise WebhookRejected("The webhook's user or password is not ours.", account=settings.account)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
-    return found
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _depth(thing: object) -> int:
-    inner = thing.values() if isinstance(thing, dict) else thing if isinstance(thing, list) else ()
-    return 1 + max((_depth(part) for part in inner), default=0)
-
-
-def _parsed(body: bytes, *, account: str) -> Mapping[str, Any]:
-    """Parse strictly: bounded in depth, no name twice, no NaN, and no half characters, which nothing could store."""
-    try:
-        message = json.loads(body.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
-        usable = isinstance(message, dict) and _depth(message) <= MAX_DEPTH
-        json.dumps(message, ensure_ascii=False).encode()
-    except (ValueError, RecursionError):
-        usable = False
-    if not usable:
-        raise WebhookRejected("The message is not the JSON of a webhook.", account=account, status=400)
-    return dict(message)
 
 
 def _items(message: Mapping[str, Any], *, account: str) -> list[Item]:

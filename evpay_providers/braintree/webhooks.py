@@ -16,7 +16,15 @@ from urllib.parse import parse_qsl
 from xml.etree import ElementTree as ET
 
 from evpay.errors import WebhookRejected
-from evpay.providers import MAX_BODY_BYTES, Observation, OperationKind, Report, WebhookRequest, fresh
+from evpay.providers import (
+    Observation,
+    OperationKind,
+    Report,
+    WebhookRequest,
+    fresh,
+    require_media_type,
+    require_size,
+)
 from evpay_providers.braintree.evidence import TAKING_KINDS, chargeback
 from evpay_providers.braintree.settings import BraintreeSettings
 
@@ -85,11 +93,8 @@ def challenge_reply(challenge: str, *, settings: BraintreeSettings) -> str:
 
 def _fields(request: WebhookRequest, *, account: str) -> tuple[str, str]:
     """Return signature and payload, each of which must be there once."""
-    if len(request.body) > MAX_BODY_BYTES:
-        raise WebhookRejected(f"The message is larger than {MAX_BODY_BYTES} bytes.", account=account, status=413)
-    sent_as = request.headers.get("content-type", FORM).partition(";")[0].strip().lower()
-    if sent_as != FORM:
-        raise WebhookRejected(f"The message is not {FORM}.", account=account, status=415)
+    require_size(request, account=account)
+    require_media_type(request, FORM, account=account)
     try:
         pairs = parse_qsl(
             request.body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict", max_num_fields=8

@@ -16,12 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from evpay.errors import WebhookRejected
 from evpay.ids import canonical_json, wire_key
 from evpay.providers import (
-    MAX_BODY_BYTES,
     Observation,
     WebhookRequest,
     fresh,
     json_object,
     require_media_type,
+    require_size,
     verify_hmac,
 )
 from evpay_providers.sandbox.settings import SandboxSettings
@@ -59,8 +59,7 @@ def signed(body: bytes, *, secret: str, at: datetime) -> SandboxWebhook:
 
 def _prove(request: WebhookRequest, settings: SandboxSettings) -> None:
     account = settings.account
-    if len(request.body) > MAX_BODY_BYTES:
-        raise WebhookRejected("The message is larger than any of the sandbox's.", account=account, status=413)
+    require_size(request, account=account)
     require_media_type(request, "application/json", account=account)
     parts = [part.partition("=") for part in request.headers.get(SIGNATURE_HEADER, "")[:1000].split(",")]
     stamps = [value for name, _, value in parts if name == "t"]
@@ -78,13 +77,13 @@ def observations(request: WebhookRequest, settings: SandboxSettings) -> tuple[Ob
     """Prove a message, then say what it tells.
 
     Raises:
-        WebhookRejected: 413 too big, 400 unreadable, 401 forged, stale, or meant for another account or mode.
+        WebhookRejected: 413 too big, 415 not JSON, 400 unreadable, 401 forged or stale, 403 another account or mode.
     """
     account = settings.account
     _prove(request, settings)
     content = json_object(request.body, account=account)
     if content.get("account") != account or content.get("live") is not False:
-        raise WebhookRejected("The message is for another account or mode.", account=account)
+        raise WebhookRejected("The message is for another account or mode.", account=account, status=403)
     if content.get("type") != _KNOWN_TYPE:
         return ()
     try:

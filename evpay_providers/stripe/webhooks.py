@@ -9,13 +9,13 @@ from typing import Any, Final
 
 from evpay.errors import WebhookRejected
 from evpay.providers import (
-    MAX_BODY_BYTES,
     Account,
     Observation,
     WebhookRequest,
     fresh,
     json_object,
     require_media_type,
+    require_size,
     verify_hmac,
 )
 from evpay_providers.stripe.params import REFERENCE
@@ -86,8 +86,7 @@ def verify(request: WebhookRequest, *, secrets: Sequence[str], account: str, tol
     Raises:
         WebhookRejected: 413 too big, 415 not JSON, 400 malformed, 401 not signed by one of the secrets, too old or new.
     """
-    if len(request.body) > MAX_BODY_BYTES:
-        raise WebhookRejected(f"The message is larger than {MAX_BODY_BYTES} bytes.", account=account, status=413)
+    require_size(request, account=account)
     require_media_type(request, "application/json", account=account)
     if not secrets:
         raise WebhookRejected("No webhook secret is set, so nothing can be believed.", account=account)

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["mutated"]
+__all__ = ["mangled", "mutated"]
 
 _ODD: tuple[Any, ...] = (
     None, True, False, 0, -1, 1, 10**18, -(10**30), 0.1, "", " ", "0", "-0", "1e9", "NaN", "null", "true", "é\u202e",
@@ -55,7 +55,7 @@ def _in_the_tree(document: Any, dice: random.Random) -> Any:
     return document
 
 
-def _in_the_bytes(body: bytes, dice: random.Random) -> bytes:
+def mangled(body: bytes, dice: random.Random) -> bytes:
     """Flip, cut, double or insert one to six times."""
     changed = bytearray(body)
     for _ in range(dice.randint(1, 6)):
@@ -76,4 +76,4 @@ def mutated(seed: Any, dice: random.Random, *, write: Callable[[Any], bytes]) ->
     """Return a message made of a good one: mostly well-formed and wrong in meaning, sometimes not even well-formed."""
     if dice.random() < 0.7:
         return write(_in_the_tree(seed, dice))
-    return _in_the_bytes(write(seed), dice)
+    return mangled(write(seed), dice)

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from evpay.errors import WebhookRejected
 from evpay.providers import Observation, WebhookRequest
-from tests.fuzz.mutate import mutated
+from tests.fuzz.mutate import mangled, mutated
 from tests.fuzz.senders import SENDERS, Sender
 
 _OBSERVATIONS = TypeAdapter(tuple[Observation, ...])
@@ -46,12 +46,12 @@ def tried(sender: Sender, request: WebhookRequest) -> str:
 
 
 def request_of(sender: Sender, dice: random.Random) -> WebhookRequest:
-    """Return an almost-message; one in twenty has headers of another message."""
+    """Return an almost-message; one in twenty was changed after it was signed."""
     seed = dice.choice(sender.seeds)
     request = sender.sign(mutated(seed, dice, write=sender.write))
     if dice.random() < 0.05:
         return WebhookRequest(
-            body=mutated(seed, dice, write=sender.write), headers=request.headers, received_at=request.received_at
+            body=mangled(request.body, dice), headers=request.headers, received_at=request.received_at
         )
     return request
 
