@@ -34,9 +34,16 @@ _TOTALS: Final[Mapping[OperationKind, str]] = {
 }
 """What a processor does by itself, and the total that tells of it."""
 
+_RESTS_ON: Final[Mapping[OperationKind, frozenset[OperationKind]]] = {
+    OperationKind.CAPTURE: frozenset({OperationKind.AUTHORIZE}),
+    OperationKind.VOID: frozenset({OperationKind.AUTHORIZE, OperationKind.INCREMENT, OperationKind.CAPTURE}),
+}
+"""What of ours must be settled before a message about theirs can be judged: it may have overtaken the other one."""
+
 _TAKEN_BEFORE: Final = frozenset({Funding.DEPOSIT, Funding.EXTERNAL})
 """Here a capture moves nothing at the processor, so its totals are other ones than ours."""
 
+_ON_ITS_WAY: Final = UNSETTLED - {OperationState.RESERVED}
 _LATE: Final = frozenset({OperationState.DECLINED, OperationState.FAILED, OperationState.EXPIRED})
 
 Told = tuple[str, Outcome, Commit]
@@ -57,16 +64,18 @@ def told_by_report(
 ) -> Told | None:
     """Return what a report says that is about no operation of ours.
 
-    Nothing for what cannot be told from a repeat, is known already, or has not (yet) happened.
+    Nothing for what cannot be told from a repeat, is known already, has not (yet) happened or comes too early. A
+    release of theirs is the end of a hold: whatever amount it names, it is of all that is open.
     """
     theirs = getattr(report.outcome, "id", None) or event_id
     if theirs is None:
         return None
     operations = [found for found in case.snapshot.of(payment.id) if found.kind is report.kind]
+    ended = _ended(payment, report)
     named = next((found for found in operations if found.provider_ref == theirs), None)
     if named is not None:  # perhaps its reversal: a chargeback that was won, a refund that came back
-        return named.id, report.outcome, Commit()
-    if report.kind not in _TOTALS or not isinstance(report.outcome, Succeeded):
+        return named.id, ended, Commit()
+    if report.kind not in _TOTALS or not isinstance(report.outcome, Succeeded) or not isinstance(ended, Succeeded):
         return None
     if any(theirs in _parts(found) for found in operations):
         return None
@@ -74,24 +83,46 @@ def told_by_report(
     anonymous = _anonymous(operations, amount)
     if anonymous is not None:
         return anonymous.id, report.outcome, _taken_up(payment, anonymous, theirs, amount)
+    is_nothing = report.kind is OperationKind.VOID and to_minor(ended.amount) == 0
+    if is_nothing or _has_overtaken(case, payment, report, event_id=event_id):
+        return None
     identity = wire_key("processor", payment.account.name, report.kind.value, theirs)
     if case.operation(identity) is not None:
-        return identity, report.outcome, Commit()
-    born = _born(payment, report.kind, amount, identity=identity, theirs=theirs, now_us=now_us)
-    return identity, report.outcome, born
+        return identity, ended, Commit()
+    born = _born(payment, report.kind, to_minor(ended.amount), identity=identity, theirs=theirs, now_us=now_us)
+    return identity, ended, born
 
 
-def is_early(case: Case, payment: PaymentRecord, report: Report) -> bool:
-    """Say whether a report ends something of theirs that was never told: it may have overtaken its beginning."""
-    theirs = getattr(report.outcome, "id", None)
-    ended = isinstance(report.outcome, Declined | Failed) and report.kind in (
-        OperationKind.CHARGEBACK,
-        OperationKind.REFUND,
-    )
+def _ended(payment: PaymentRecord, report: Report) -> Outcome:
+    """Return what a release of theirs released: some name what was first held, others what is held now, or nothing.
+
+    Of a deposit they may pay back a part.
+    """
+    outcome = report.outcome
+    is_end = report.kind is OperationKind.VOID and payment.funding is not Funding.DEPOSIT
+    if not is_end or not isinstance(outcome, Succeeded) or outcome.amount.currency.code != payment.currency:
+        return outcome
+    return replace(outcome, amount=from_minor(payment.facts.open_hold, payment.currency))
+
+
+def _has_overtaken(case: Case, payment: PaymentRecord, report: Report, *, event_id: str | None) -> bool:
+    """Say whether a message of theirs rests on something of ours that is still open. A look-up tells both at once."""
+    open_ = (o for o in case.snapshot.of(payment.id) if o.state in _ON_ITS_WAY and o.actor != PROCESSOR)
+    rests_on = _RESTS_ON.get(report.kind, frozenset())
+    return event_id is not None and any(found.kind in rests_on for found in open_)
+
+
+def is_early(case: Case, payment: PaymentRecord, report: Report, *, event_id: str | None) -> bool:
+    """Say whether a report has overtaken what it rests on: the beginning of what it ends, or something of ours."""
+    theirs = getattr(report.outcome, "id", None) or event_id
     operations = case.snapshot.of(payment.id)
-    known = any(found.kind is report.kind and found.provider_ref == theirs for found in operations)
-    is_ours = any(is_about(found, report) for found in operations)
-    return ended and theirs is not None and not known and not is_ours
+    is_known = any(found.kind is report.kind and found.provider_ref == theirs for found in operations)
+    if theirs is None or is_known or any(is_about(found, report) for found in operations):
+        return False
+    if isinstance(report.outcome, Succeeded):
+        return _has_overtaken(case, payment, report, event_id=event_id)
+    can_come_back = report.kind in (OperationKind.CHARGEBACK, OperationKind.REFUND)
+    return can_come_back and isinstance(report.outcome, Declined | Failed) and report.outcome.id is not None
 
 
 def untold(case: Case, payment: PaymentRecord, seen: Observation, *, now_us: int) -> Told | None:
@@ -101,7 +132,7 @@ def untold(case: Case, payment: PaymentRecord, seen: Observation, *, now_us: int
     is less than what is on record, which may only be old.
     """
     operations, totals = case.snapshot.of(payment.id), seen.totals
-    is_open = any(found.state in UNSETTLED - {OperationState.RESERVED} for found in operations)
+    is_open = any(found.state in _ON_ITS_WAY for found in operations)
     if totals is None or totals.currency != payment.currency or is_open or payment.funding in _TAKEN_BEFORE:
         return None
     authorize = case.authorize(payment.id)

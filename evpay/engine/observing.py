@@ -49,8 +49,9 @@ def lesson_of(
 
 
 def is_early(case: Case, payment_id: str, seen: Observation) -> bool:
-    """Say whether a message tells the end of something of which the beginning was not told: it waits for that."""
-    return any(foreign.is_early(case, case.payment(payment_id), report) for report in seen.reports)
+    """Say whether a message has overtaken what it rests on: it waits for that."""
+    payment = case.payment(payment_id)
+    return any(foreign.is_early(case, payment, report, event_id=seen.event_id) for report in seen.reports)
 
 
 def lesson_of_totals(

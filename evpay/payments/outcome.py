@@ -162,7 +162,11 @@ STATE_OF: Final[Mapping[str, OperationState]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What became of one effect; `reference` is ours, None for what the processor did by itself."""
+    """What became of one effect; `reference` is ours, None for what the processor did by itself.
+
+    A VOID that the processor did by itself is the end of a hold: it releases all that is open, whatever amount it names.
+    Only of a deposit may it pay back a part.
+    """
 
     kind: OperationKind
     outcome: Outcome

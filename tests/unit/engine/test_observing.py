@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from evpay.engine.observing import in_order, is_early, lesson_of, lesson_of_totals
+from evpay.money import Money
+from evpay.payments.account import Funding
 from evpay.payments.facts import MoneyFacts
 from evpay.payments.operation import OperationKind
-from evpay.payments.outcome import Failed, Observation, Pending, Report, Unknown
+from evpay.payments.outcome import Failed, Observation, Pending, Report, Succeeded, Unknown
 from evpay.payments.reasons import Reason
 from evpay.store.commit import Commit, Insert, Update
 from evpay.store.rows import operation_from
@@ -95,24 +97,100 @@ def test_report_of_another_kind_is_the_processors_own_doing(kind, minor):
     world.check()
 
 
-def test_capture_from_a_dashboard_does_not_settle_the_authorization_that_waits():
-    """It carries the payment's reference, and comes before what became of the hold."""
-    world = World()
-    asked = world.ask("authorize", 1000, "pending")
-    heard(world, "capture", succeeded(1000, id="theirs-1"), reference=world.payment.reference)
+def early(world, kind, outcome, *, reference=None, event_id="evt-1"):
+    report = Report(kind=OperationKind(kind), outcome=outcome, reference=reference)
+    return is_early(world.case, "P-1", Observation(payment_id="theirs", reports=(report,), event_id=event_id))
 
-    assert ("pending", 0) == (world.operation(asked).state, world.payment.facts.authorized)
-    assert world.case.open_review
+
+@pytest.mark.parametrize("state", ["pending", "requires_action", "unknown"])
+def test_capture_from_a_dashboard_waits_for_the_authorization_whose_reference_it_carries(state):
+    """It does not settle it, and is judged when it is known what was held."""
+    world = World()
+    asked = world.ask("authorize", 1000, state)
+    theirs = {"outcome": succeeded(1000, id="theirs-1"), "reference": world.payment.reference}
+    assert early(world, "capture", **theirs)
+    assert not heard(world, "capture", **theirs)
+    assert (state, 0) == (world.operation(asked).state, world.payment.facts.authorized)
+
+    world.learn(asked, succeeded(1000, hold=True))
+    assert not early(world, "capture", **theirs)
+    assert heard(world, "capture", **theirs)
+    assert 1000 == world.payment.facts.captured
+
+
+@pytest.mark.parametrize("named", [0, 1, 1000, 1500, 2000])
+def test_hold_that_ended_by_itself_releases_what_is_open_whatever_amount_is_named(named):
+    """Some processors name what was first held, others what is held now."""
+    world = held()
+    world.learn(world.ask("increment", 1500), succeeded(1500, hold=True))
+    world.learn(world.ask("capture", 600, final=False), succeeded(600))
+
+    assert [True, False] == [heard(world, "void", succeeded(named, id="theirs-1")) for _ in range(2)]
+    assert (1500, 600, 900) == (
+        world.payment.facts.authorized, world.payment.facts.captured, world.payment.facts.released
+    )  # fmt: skip
+    assert not world.case.open_review
+    world.check()
+
+
+def test_hold_that_ended_by_itself_when_nothing_was_open_is_nothing():
+    """The last capture has freed the rest already."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+
+    assert not heard(world, "void", succeeded(1000, id="theirs-1"))
+    assert not world.case.open_review
+
+
+@pytest.mark.parametrize("kind", ["increment", "capture"])
+@pytest.mark.parametrize("state", ["pending", "unknown"])
+def test_end_of_a_hold_waits_for_what_it_may_have_overtaken(kind, state):
+    """How much it released is known when it is known how much was raised or taken."""
+    world = held()
+    asked = world.ask(kind, {"increment": 1500, "capture": 600}[kind], state, final=False)
+    ended = succeeded(1000, id="theirs-1")
+    assert early(world, "void", ended)
+    assert not heard(world, "void", ended)
+
+    world.learn(asked, succeeded(world.operation(asked).amount, hold=True))
+    assert not early(world, "void", ended)
+    assert heard(world, "void", ended)
+    assert 0 == world.payment.facts.open_hold
+    world.check()
+
+
+def test_end_of_a_hold_that_is_looked_up_waits_for_nothing():
+    """A look-up tells all of it at once, and what it leaves out may never have happened."""
+    world = held()
+    world.ask("increment", 1500, "unknown")
+
+    assert not early(world, "void", succeeded(1000, id="theirs-1"), event_id=None)
+    assert heard(world, "void", succeeded(1000, id="theirs-1"), event_id=None)
+
+
+def test_deposit_may_be_paid_back_in_part():
+    """There the amount is what went back."""
+    world = World(funding=Funding.DEPOSIT)
+    world.learn(world.ask("authorize", 1000), succeeded(1000, hold=True))
+    heard(world, "void", succeeded(400, id="theirs-1"))
+
+    assert 400 == world.payment.facts.released
+
+
+def test_hold_that_ended_in_another_currency_is_for_a_person():
+    """It cannot be this one."""
+    world = held()
+    heard(world, "void", Succeeded(amount=Money("10.00", "NOK"), id="theirs-1"))
+
+    assert (0, True) == (world.payment.facts.released, world.case.open_review)
 
 
 def test_end_of_what_was_never_told_waits_for_its_beginning_whatever_reference_it_carries():
     """A refund from a dashboard that fails is told of with the payment's reference."""
     world = held()
-    failed = Report(
-        kind=OperationKind.REFUND, outcome=Failed(reason=Reason.OTHER, id="re-1"), reference=world.payment.reference
-    )
+    failed = Failed(reason=Reason.OTHER, id="re-1")
 
-    assert is_early(world.case, "P-1", Observation(payment_id="theirs", reports=(failed,), event_id="evt-1"))
+    assert early(world, "refund", failed, reference=world.payment.reference)
 
 
 @pytest.mark.parametrize(
