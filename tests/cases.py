@@ -1,8 +1,8 @@
 """Price a folder of OCPI cases that lies elsewhere: `nox -s cases -- --cases PATH`.
 
 The folder holds a `cases.json`, whose `cases` each have `name`, `cdr_path`, `tariff_path` (a path, a list of paths,
-or null for the tariffs in the CDR), `time_zone`, `currency_decimals`, `expected.total_cost`, and may have `exact` and
-`reservation_expired`. Paths are relative to the folder.
+or null for the tariffs in the CDR), `time_zone`, `currency_decimals`, `expected.total_cost` or `expected.error` (the
+code of the refusal), and may have `exact` and `reservation_expired`. Paths are relative to the folder.
 
 A case passes when both totals are right, fails when one is wrong, and is refused when evpay says that it cannot be
 priced. Any failure ends with status 1; with `--none-refused`, a refusal does too.
@@ -64,7 +64,11 @@ def judge(case: Mapping[str, Any], folder: Path) -> tuple[str, str]:
     try:
         cost = price(case, folder)
     except InvalidInput as error:
+        if error.code == case["expected"].get("error"):
+            return "passed", ""
         return "refused", f"{error.code} at {error.path or 'the document'}"
+    if "error" in case["expected"]:
+        return "failed", f"priced, instead of {case['expected']['error']}"
     found = differences(case, cost)
     return ("failed", "; ".join(found)) if found else ("passed", "")
 

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 
 from evpay.errors import InvalidInput
+from evpay.tariffs.compile import NO_TARIFF
 from evpay.tariffs.fields import micros_of
 from evpay.tariffs.lines import Note
 from evpay.tariffs.model import Tariff
 from evpay.tariffs.ocpi_cdr import Cdr, CdrPeriod
+from evpay.tariffs.policy import PricingPolicy
 
 __all__ = ["Choice", "choose"]
 
@@ -27,7 +29,7 @@ class Choice:
         return self.used.index(index)
 
 
-def choose(cdr: Cdr, tariffs: Sequence[Tariff], *, preferred_type: str | None, sole: bool) -> Choice:
+def choose(cdr: Cdr, tariffs: Sequence[Tariff], *, policy: PricingPolicy, sole: bool) -> Choice:
     """Give each period of the record the number of its tariff.
 
     The tariff a period names (ids are compared without case), valid at the start of the session or of the period;
@@ -38,11 +40,19 @@ def choose(cdr: Cdr, tariffs: Sequence[Tariff], *, preferred_type: str | None, s
         InvalidInput: `no_active_tariff` if none is valid; `tariff_not_found` for a name that none has.
     """
     choice = Choice()
-    session = _of_session(tariffs, cdr.start_us, preferred_type)
+    session = _of_session(tariffs, cdr.start_us, policy.preferred_type)
+    unpriced = policy.period_without_tariff == "unpriced" and any(period.tariff_id for period in cdr.periods)
     for period in cdr.periods:
-        named = session if period.tariff_id is None else _named(cdr, tariffs, period, choice, sole=sole)
-        period.period.tariff = choice.number(_required(named))
-    if not cdr.periods:
+        if period.tariff_id is not None:
+            period.period.tariff = choice.number(_required(_named(cdr, tariffs, period, choice, sole=sole)))
+        elif unpriced:
+            period.period.tariff = NO_TARIFF
+        elif policy.tariff_at == "period_start":
+            at_us = period.period.start_us
+            period.period.tariff = choice.number(_required(_of_session(tariffs, at_us, policy.preferred_type)))
+        else:
+            period.period.tariff = choice.number(_required(session))
+    if not choice.used:
         choice.number(_required(session))
     return choice
 

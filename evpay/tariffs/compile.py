@@ -4,7 +4,7 @@ Prices become whole quanta, `price * 10**scale`; every tax treatment gets two in
 plain integer sums (see `docs/explain/pricing.md`). Tariffs that are used in one session are compiled together.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
@@ -13,13 +13,23 @@ from math import lcm
 from typing import Final
 
 from evpay.errors import InvalidInput
+from evpay.tariffs.axes import Axes, Mask
 from evpay.tariffs.exact import decimals_of
-from evpay.tariffs.model import ComponentKind, PriceComponent, PriceLimit, Tariff
+from evpay.tariffs.model import (
+    ComponentKind,
+    Element,
+    PriceComponent,
+    PriceLimit,
+    Reservation,
+    Restrictions,
+    Tariff,
+)
 from evpay.tariffs.policy import PricingPolicy
 from evpay.tariffs.tax import TaxGroup, require_tax_known, tax_group
 from evpay.tariffs.ticks import TICKS_PER_SECOND, TICKS_PER_UNIT, TICKS_PER_WH
 
 __all__ = [
+    "NO_TARIFF",
     "Bound",
     "Candidate",
     "Cell",
@@ -27,6 +37,7 @@ __all__ = [
     "Dimension",
     "compile_tariff",
     "compile_tariffs",
+    "refuse_restrictions",
     "require_chargeable",
 ]
 
@@ -40,7 +51,9 @@ class Dimension(IntEnum):
     ENERGY = 0
     TIME = 1
     PARKING_TIME = 2
-    FLAT = 3
+    RESERVATION_TIME = 3
+    FLAT = 4
+    RESERVATION_FLAT = 5
 
 
 _DIMENSIONS: Final[Mapping[ComponentKind, Dimension]] = {
@@ -49,19 +62,32 @@ _DIMENSIONS: Final[Mapping[ComponentKind, Dimension]] = {
     ComponentKind.PARKING: Dimension.PARKING_TIME,
     ComponentKind.FLAT: Dimension.FLAT,
 }
+# An element for reservations prices their time and their fee, and nothing else.
+_RESERVATION_DIMENSIONS: Final[Mapping[ComponentKind, Dimension]] = {
+    ComponentKind.TIME: Dimension.RESERVATION_TIME,
+    ComponentKind.FLAT: Dimension.RESERVATION_FLAT,
+}
 _STEP_TICKS: Final[Mapping[Dimension, int]] = {
     Dimension.ENERGY: TICKS_PER_WH,
     Dimension.TIME: TICKS_PER_SECOND,
     Dimension.PARKING_TIME: TICKS_PER_SECOND,
+    Dimension.RESERVATION_TIME: TICKS_PER_SECOND,
     Dimension.FLAT: 0,
+    Dimension.RESERVATION_FLAT: 0,
 }
+_NEVER_LIVE: Final = ("reservation", "parking_free_s", "min_current", "max_current")
+_BY_POWER: Final = ("min_power", "max_power")
+_BY_LOCAL_TIME: Final = ("start_time", "end_time", "start_date", "end_date", "day_of_week")
+
+NO_TARIFF: Final = -1
+"""The tariff of a period that nothing prices."""
 
 
 class Candidate:
     """A price component that may win: its integer price, its step in ticks and its tax weights (0 if unknown)."""
 
-    __slots__ = ("component", "dimension", "element", "excl_weight", "group", "incl_weight", "index", "price", "step",
-                 "tariff")  # fmt: skip
+    __slots__ = ("component", "dimension", "element", "excl_weight", "group", "incl_weight", "index", "masks", "price",
+                 "reservation", "step", "tariff")  # fmt: skip
 
     def __init__(
         self, *, index: int, tariff: int, element: int, component: int, dimension: Dimension, step: int
@@ -72,6 +98,8 @@ class Candidate:
         self.component = component
         self.dimension = dimension
         self.step = step
+        self.masks: tuple[Mask, ...] = ()
+        self.reservation: Reservation | None = None
         self.price = 0
         self.group = 0
         self.excl_weight = 0
@@ -93,19 +121,25 @@ class Bound:
 
 
 class CompiledTariff:
-    """The tariffs of one session, ready for pricing.
+    """The tariffs of one session, ready for pricing; `axes` are what their restrictions compare.
 
     The totals are `excl / excl_den` and `incl / incl_den` with `excl = sum(price * ticks * excl_weight)`.
     """
 
-    __slots__ = ("_cells", "all_known", "candidates", "currency", "excl_den", "groups", "incl_den", "limits", "policy",
-                 "tariffs")  # fmt: skip
+    __slots__ = ("_cells", "all_known", "axes", "candidates", "currency", "excl_den", "groups", "incl_den", "limits",
+                 "policy", "tariffs")  # fmt: skip
 
     def __init__(self, tariffs: Sequence[Tariff], policy: PricingPolicy) -> None:
         self.tariffs = tuple(tariffs)
         self.policy = policy
         self.currency = tariffs[0].currency
         self.candidates = tuple(_candidates(self.tariffs))
+        self.axes = Axes(_restrictions(self.tariffs), policy)
+        for candidate in self.candidates:
+            restrictions = tariffs[candidate.tariff].elements[candidate.element].restrictions
+            if restrictions is not None:
+                candidate.masks = self.axes.masks(restrictions, policy)
+                candidate.reservation = restrictions.reservation
         self.groups = tuple(dict.fromkeys(self._group(candidate) for candidate in self.candidates))
         self._cells: dict[int, Cell] = {}
         scale = _scale(self.tariffs)
@@ -120,7 +154,7 @@ class CompiledTariff:
     def cell(self, number: int) -> Cell:
         """Return the winners of a cell, filled on first use; filling twice does no harm, so no lock is needed.
 
-        The number is that of the tariff now; restrictions will add their axes to it.
+        The number is that of `Axes.number`, whose first part is `situation`.
         """
         cell = self._cells.get(number)
         if cell is None:
@@ -129,14 +163,28 @@ class CompiledTariff:
             cell = self._cells[number] = self._winners(number)
         return cell
 
+    @staticmethod
+    def situation(tariff: int, *, expired: bool = False) -> int:
+        """Return the part of a cell's number that is no axis; a tariff of `NO_TARIFF` prices nothing."""
+        return 2 * (tariff + 1) + expired
+
     def component(self, candidate: Candidate) -> PriceComponent:
         """Return the component of the model that a candidate stands for."""
         return self.tariffs[candidate.tariff].elements[candidate.element].components[candidate.component]
 
-    def _winners(self, tariff: int) -> Cell:
+    def _winners(self, number: int) -> Cell:
+        first, classes = self.axes.classes(number)
+        tariff, expired = divmod(first, 2)
         winners: list[Candidate | None] = [None] * len(Dimension)
         for candidate in self.candidates:
-            if candidate.tariff == tariff and winners[candidate.dimension] is None:
+            if candidate.tariff != tariff - 1 or not all(mask >> classes[place] & 1 for place, mask in candidate.masks):
+                continue
+            before, expires = winners[candidate.dimension], candidate.reservation is Reservation.RESERVATION_EXPIRES
+            # Both kinds price an expired reservation; where both have a price, that of the expiry comes first
+            # (OCPI 2.3.0, mod_tariffs, ReservationRestrictionType).
+            if expires and not expired:
+                continue
+            if before is None or (expires and before.reservation is Reservation.RESERVATION):
                 winners[candidate.dimension] = candidate
         return tuple(winners)
 
@@ -167,7 +215,9 @@ def _candidates(tariffs: Sequence[Tariff]) -> list[Candidate]:
     for tariff_index, tariff in enumerate(tariffs):
         for element_index, element in enumerate(tariff.elements):
             for component_index, component in enumerate(element.components):
-                dimension = _DIMENSIONS[component.kind]
+                dimension = (_RESERVATION_DIMENSIONS if _for_reservation(element) else _DIMENSIONS).get(component.kind)
+                if dimension is None:
+                    continue
                 candidate = Candidate(
                     index=len(found),
                     tariff=tariff_index,
@@ -178,6 +228,15 @@ def _candidates(tariffs: Sequence[Tariff]) -> list[Candidate]:
                 )
                 found.append(candidate)
     return found
+
+
+def _for_reservation(element: Element) -> bool:
+    return element.restrictions is not None and element.restrictions.reservation is not None
+
+
+def _restrictions(tariffs: Sequence[Tariff]) -> list[Restrictions]:
+    elements = (element for tariff in tariffs for element in tariff.elements)
+    return [element.restrictions for element in elements if element.restrictions is not None]
 
 
 def _numbers(tariff: Tariff) -> list[Decimal]:
@@ -192,15 +251,17 @@ def _scale(tariffs: Sequence[Tariff]) -> int:
 
 def _refuse_unpriced(tariff: Tariff, prefix: str) -> None:
     for index, element in enumerate(tariff.elements):
-        given = element.restrictions.given() if element.restrictions else {}
-        for name, value in given.items():
-            code = "unsupported_reservation" if name == "reservation" else "unsupported_restriction"
-            raise InvalidInput(
-                f"The restriction {name}={value!s} of tariff {tariff.id!r} is not priced yet. "
-                "Use a tariff without restrictions.",
-                code=code,
-                path=f"{prefix}elements[{index}].restrictions.{name}",
-            )
+        if element.restrictions is not None and element.restrictions.parking_free_s is not None:
+            raise _unpriced(tariff, index, "parking_free_s", prefix=prefix)
+
+
+def _unpriced(tariff: Tariff, element: int, name: str, *, prefix: str = "") -> InvalidInput:
+    value = getattr(tariff.elements[element].restrictions, name)
+    return InvalidInput(
+        f"The restriction {name}={value!s} of tariff {tariff.id!r} is not priced here yet. Use a tariff without it.",
+        code="unsupported_reservation" if name == "reservation" else "unsupported_restriction",
+        path=f"{prefix}elements[{element}].restrictions.{name}",
+    )
 
 
 def compile_tariffs(
@@ -209,8 +270,8 @@ def compile_tariffs(
     """Return tariffs of one currency, ready for pricing together; `paths` are their places in a document, for errors.
 
     Raises:
-        InvalidInput: `unsupported_restriction` or `unsupported_reservation` with the path of what is not priced yet;
-            `currency_mismatch`; `no_tariff` for none at all.
+        InvalidInput: `unsupported_restriction` with the path of what is not priced yet; `currency_mismatch`;
+            `no_tariff` for none at all.
     """
     if not tariffs:
         raise InvalidInput("There is no tariff to price with.", code="no_tariff")
@@ -237,12 +298,32 @@ def compile_tariff(tariff: Tariff, policy: PricingPolicy | None = None) -> Compi
     return compile_tariffs((tariff,), policy)
 
 
-def require_chargeable(tariff: Tariff, policy: PricingPolicy | None = None) -> None:
+def require_chargeable(tariff: Tariff, policy: PricingPolicy | None = None, *, time_zone: str | None = None) -> None:
     """Refuse a tariff that a session must not be started with, because what the driver pays could not be derived.
+
+    Prices by local time need the `time_zone` of the site. Prices by current, and by power unless the policy takes the
+    average of each interval, need what readings do not carry; so do reservations.
 
     Raises:
         InvalidInput: `tax_unknown` if the total including tax cannot be derived; `unsupported_restriction` or
             `unsupported_reservation` for what is not priced yet; each with the path.
     """
+    policy = policy or PricingPolicy()
     compile_tariff(tariff, policy)
-    require_tax_known(tariff, policy or PricingPolicy())
+    refused = set(_NEVER_LIVE) if policy.power_of_interval == "average" else {*_NEVER_LIVE, *_BY_POWER}
+    if time_zone is None:
+        refused.update(_BY_LOCAL_TIME)
+    refuse_restrictions(tariff, refused)
+    require_tax_known(tariff, policy)
+
+
+def refuse_restrictions(tariff: Tariff, names: Collection[str]) -> None:
+    """Refuse a tariff with one of these restrictions, which what is known does not suffice to decide.
+
+    Raises:
+        InvalidInput: `unsupported_restriction` or `unsupported_reservation`, with the path.
+    """
+    for index, element in enumerate(tariff.elements):
+        for name in element.restrictions.given() if element.restrictions else ():
+            if name in names:
+                raise _unpriced(tariff, index, name)

@@ -19,7 +19,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "ENERGY": "Energy",
         "TIME": "Charging time",
         "PARKING_TIME": "Parking time",
+        "RESERVATION_TIME": "Reservation",
         "FLAT": "Start",
+        "RESERVATION_FLAT": "Reservation fee",
         "MIN_PRICE": "Least price",
         "MAX_PRICE": "Greatest price",
         "billed": "billed",
@@ -32,7 +34,9 @@ _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "ENERGY": "Energie",
         "TIME": "Ladezeit",
         "PARKING_TIME": "Parkzeit",
+        "RESERVATION_TIME": "Reservierung",
         "FLAT": "Startpreis",
+        "RESERVATION_FLAT": "Reservierungsgebühr",
         "MIN_PRICE": "Mindestpreis",
         "MAX_PRICE": "Höchstpreis",
         "billed": "berechnet",
@@ -71,7 +75,7 @@ def explain_cost(cost: Cost, *, locale: str) -> str:
 
 def _line_text(line: CostLine, words: Mapping[str, str], locale: str) -> str:
     amount = format_money(line.amount, locale=locale)
-    if line.unit_price is None or line.kind is LineKind.FLAT:
+    if line.unit_price is None or line.kind in {LineKind.FLAT, LineKind.RESERVATION_FLAT}:
         return f"{words[line.kind.value]}: {amount}"
     used, billed = _volume(line.volume, line.unit, locale), _volume(line.billed_volume, line.unit, locale)
     volume = used if used == billed else f"{used} ({words['billed']} {billed})"

@@ -3,27 +3,33 @@
 Answers come from the evaluator itself, so steps, taxes, limits and rounding are right by construction.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from math import ceil
 from typing import Final
 
 from evpay.errors import InvalidInput
 from evpay.money import Money, exponent_of, from_minor, to_minor
-from evpay.tariffs.compile import Bound, CompiledTariff, compile_tariff
+from evpay.tariffs.axes import NOT_MEASURED, Measured
+from evpay.tariffs.compile import Bound, CompiledTariff, compile_tariff, refuse_restrictions
 from evpay.tariffs.cost import Cost, Totals
 from evpay.tariffs.exact import fraction_text
+from evpay.tariffs.fields import micros_of
 from evpay.tariffs.limits import only_tax_factor
-from evpay.tariffs.meter import CostMeter
+from evpay.tariffs.meter import CostMeter, average_power
 from evpay.tariffs.model import Tariff
-from evpay.tariffs.price import Period, price_periods
+from evpay.tariffs.pieces import Cut
+from evpay.tariffs.price import require_clock
 from evpay.tariffs.ticks import TICKS_PER_SECOND, TICKS_PER_WH
+from evpay.tariffs.zone import ZoneClock, zone_clock
 
 __all__ = ["HoldAdvice", "UntilAmount", "estimate", "hold_for", "until_amount"]
 
 _DAY_S: Final = 86_400
 _MJ_PER_WS: Final = 1000
+_IDLE: Final[Measured] = (None, None, 0, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +53,84 @@ class UntilAmount:
     reached: bool
 
 
-def estimate(tariff: Tariff, *, energy_wh: int, minutes: int, idle_minutes: int = 0) -> Cost:
-    """Return the cost of charging so much in so many minutes and staying plugged, idle, for some more."""
-    return _session_cost(compile_tariff(tariff), energy_wh, minutes * 60, idle_minutes * 60)
+def estimate(
+    tariff: Tariff,
+    *,
+    energy_wh: int,
+    minutes: int,
+    idle_minutes: int = 0,
+    start: datetime | None = None,
+    time_zone: str | None = None,
+) -> Cost:
+    """Return the cost of charging so much in so many minutes and staying plugged, idle, for some more.
+
+    Energy flows evenly. Prices by local time need the `start` and the `time_zone` of the site.
+
+    Raises:
+        InvalidInput: `time_zone_missing`; `start_missing`; `unsupported_restriction` for prices by current.
+    """
+    clock = None if time_zone is None else zone_clock(time_zone)
+    start_us = None if start is None else micros_of(start)
+    session = _Expected(energy_wh, minutes * 60, idle_minutes * 60)
+    return session.ended(compile_tariff(tariff), start_us, clock).cost()
 
 
-def _session_cost(compiled: CompiledTariff, energy_wh: int, duration_s: int, idle_s: int) -> Cost:
-    charging = Period(start_us=0, energy=energy_wh * TICKS_PER_WH, time=duration_s * TICKS_PER_SECOND)
-    idle = Period(start_us=charging.time, parking=idle_s * TICKS_PER_SECOND)
-    return price_periods(compiled, (charging, idle))
+class _Expected:
+    """A session as it is expected: so much energy in so many seconds, evenly, and then so many seconds idle."""
+
+    __slots__ = ("duration_s", "energy_wh", "idle_s")
+
+    def __init__(self, energy_wh: int, duration_s: int, idle_s: int) -> None:
+        self.energy_wh = energy_wh
+        self.duration_s = duration_s
+        self.idle_s = idle_s
+
+    def begun(self, compiled: CompiledTariff, start_us: int | None, clock: ZoneClock | None) -> CostMeter:
+        """Return the meter at the start of the session."""
+        require_clock(compiled, clock)
+        if start_us is None and compiled.axes.local:
+            raise InvalidInput(
+                "The tariff has prices by local time, so its cost depends on when the session starts. Give the start.",
+                code="start_missing",
+                path="start",
+            )
+        refuse_restrictions(compiled.tariffs[0], ("min_current", "max_current"))
+        power = average_power(self.energy_wh * TICKS_PER_WH, self.duration_s * TICKS_PER_SECOND, NOT_MEASURED)
+        return CostMeter(compiled, start_us=start_us or 0, clock=clock, measured=power)
+
+    def charged(self, meter: CostMeter) -> Cut:
+        """Return when charging ends, with its energy."""
+        return meter.start_us + self.duration_s * TICKS_PER_SECOND, self.energy_wh * TICKS_PER_WH
+
+    def ended(self, compiled: CompiledTariff, start_us: int | None, clock: ZoneClock | None) -> CostMeter:
+        """Return the meter at the end of the session."""
+        meter = self.begun(compiled, start_us, clock)
+        at_us, energy = self.charged(meter)
+        meter.read(at_us, energy, charging=False, measured=_IDLE)
+        if self.idle_s:
+            meter.read(at_us + self.idle_s * TICKS_PER_SECOND, energy, charging=False, measured=_IDLE)
+        return meter
+
+    def largest(self, compiled: CompiledTariff, start_us: int | None, clock: ZoneClock | None) -> int:
+        """Return the largest cost along the session in minor units.
+
+        Within a piece of one price cost only grows; where prices change or parking begins it may fall, for another
+        component takes over the step. So the ends of the pieces are all the places where it can be largest.
+        """
+        meter = self.begun(compiled, start_us, clock)
+        at_us, energy = self.charged(meter)
+        stages = [(meter, cut) for cut in meter.cuts_until((at_us, energy))]
+        idle = meter.copy()
+        idle.read(at_us, energy, charging=False, measured=_IDLE)
+        if self.idle_s:
+            stages += [(idle, cut) for cut in idle.cuts_until((at_us + self.idle_s * TICKS_PER_SECOND, energy))]
+            stages.append((idle, (at_us + TICKS_PER_SECOND, energy)))
+        found = 0
+        for before, cut in stages:
+            there = before.copy()
+            there.read(*cut, charging=before.charging, measured=before.measured)
+            found = max(found, _payable(there.tally.totals()))
+        return found
 
 
 def hold_for(
@@ -69,20 +144,27 @@ def hold_for(
     minimum: Money | None = None,
     maximum: Money | None = None,
     use_preauthorize_amount: bool = False,
+    start_us: int | None = None,
+    clock: ZoneClock | None = None,
 ) -> HoldAdvice:
     """Return how much to hold for an expected session.
 
     The largest cost along that session plus the margin, not below the tariff's least price and not above its greatest,
     rounded up to a whole `step`; at last within `minimum` and `maximum`, which are the caller's.
     With `use_preauthorize_amount` the tariff's own amount, where it has one, takes the place of the expected cost.
+    Prices by local time need the start and the clock of the site.
 
     Raises:
-        InvalidInput: `tax_unknown` if the total including tax cannot be derived; `currency_mismatch`.
+        InvalidInput: `tax_unknown` if the total including tax cannot be derived; `currency_mismatch`; as `estimate`.
     """
     currency = compiled.currency
+    expected = _Expected(energy_wh, duration_s, idle_s)
     wanted = compiled.tariffs[0].preauthorize_amount if use_preauthorize_amount else None
     if wanted is None:
-        amount, reason = _expected(compiled, energy_wh, duration_s, idle_s, margin_percent)
+        largest = expected.largest(compiled, start_us, clock)
+        amount = ceil(Fraction(largest * (100 + margin_percent), 100))
+        margin = f" and {margin_percent} %" if margin_percent else ""
+        reason = f"the expected cost of {fraction_text(Fraction(energy_wh, 1000))} kWh{margin}"
     else:
         amount, reason = _minor(Fraction(wanted), currency), "the tariff's own amount to hold"
     least, greatest = (_limit(compiled, bound) for bound in compiled.limits[0])
@@ -98,18 +180,6 @@ def hold_for(
     if maximum is not None and amount > _amount_minor(maximum, currency, "maximum"):
         amount, reason = _amount_minor(maximum, currency, "maximum"), "the greatest hold that is asked for"
     return HoldAdvice(amount=from_minor(amount, currency), reason=reason)
-
-
-def _expected(
-    compiled: CompiledTariff, energy_wh: int, duration_s: int, idle_s: int, margin_percent: int
-) -> tuple[int, str]:
-    # Within charging and within idling cost only grows; where parking begins it may fall, for parking takes over the
-    # step of time. So these are all the places where it can be largest.
-    stages = {0, min(1, idle_s), idle_s}
-    largest = max(_payable(_session_cost(compiled, energy_wh, duration_s, idle).totals) for idle in stages)
-    amount = ceil(Fraction(largest * (100 + margin_percent), 100))
-    margin = f" and {margin_percent} %" if margin_percent else ""
-    return amount, f"the expected cost of {fraction_text(Fraction(energy_wh, 1000))} kWh{margin}"
 
 
 def _limit(compiled: CompiledTariff, bound: Bound | None) -> int | None:
@@ -168,18 +238,32 @@ def until_amount(
     """
     limit = _amount_minor(amount, meter.compiled.currency, "amount")
 
+    known = [(0, meter)]
+
     def at(second: int) -> CostMeter:
-        later = meter.copy()
+        from_s, before = known[-1] if second >= known[-1][0] else known[0]
+        later = before.copy()
         later.charging = charging
         later.read(
-            meter.at_us + second * TICKS_PER_SECOND, meter.energy_mj + power_w * _MJ_PER_WS * second, charging=charging
+            meter.at_us + second * TICKS_PER_SECOND,
+            meter.energy_mj + power_w * _MJ_PER_WS * second,
+            charging=charging,
+            measured=meter.measured,
         )
+        if second > from_s:
+            walked[second] = later
         return later
+
+    walked: dict[int, CostMeter] = {}
 
     def within(second: int) -> bool:
         return _payable(at(second).tally.totals(step_minor=step_minor)) <= limit
 
-    second = _last_within(within, horizon_s, grows=_grows(meter.compiled))
+    def passed(second: int) -> None:
+        known.append((second, walked[second]))
+        walked.clear()
+
+    second = _last_within(within, _changes(meter, power_w, horizon_s), passed, grows=_grows(meter.compiled))
     there = at(second)
     return UntilAmount(
         energy_wh=there.energy_mj // TICKS_PER_WH,
@@ -189,20 +273,40 @@ def until_amount(
     )
 
 
+def _changes(meter: CostMeter, power_w: int, horizon_s: int) -> list[int]:
+    """Return the last whole seconds of each piece of one price from now on, the horizon last."""
+    if horizon_s <= 0:
+        return []
+    end = (meter.at_us + horizon_s * TICKS_PER_SECOND, meter.energy_mj + power_w * _MJ_PER_WS * horizon_s)
+    seconds = {(at_us - meter.at_us) // TICKS_PER_SECOND for at_us, _ in meter.cuts_until(end)}
+    return sorted(seconds - {0})
+
+
 def _grows(compiled: CompiledTariff) -> bool:
     return all(candidate.price >= 0 for candidate in compiled.candidates)
 
 
-def _last_within(within: Callable[[int], bool], horizon_s: int, *, grows: bool) -> int:
-    """Return the last second before the first one that is not within; bisected where cost only grows."""
-    if not within(0) or horizon_s <= 0 or not within(1):
+def _last_within(
+    within: Callable[[int], bool], changes: Sequence[int], passed: Callable[[int], None], *, grows: bool
+) -> int:
+    """Return the last second before the first one that is not within; bisected where cost only grows.
+
+    It only grows between two `changes` of price; where prices change it may fall. `passed` is told each change that is
+    still within.
+    """
+    if not within(0) or not changes:
         return 0
     if not grows:
-        return next((second - 1 for second in range(2, horizon_s + 1) if not within(second)), horizon_s)
-    if within(horizon_s):
-        return horizon_s
-    low, high = 1, horizon_s
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if within(middle) else (low, middle)
+        return next((second - 1 for second in range(1, changes[-1] + 1) if not within(second)), changes[-1])
+    low = 0
+    for change in changes:
+        if within(change):
+            low = change
+            passed(change)
+            continue
+        high = change
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if within(middle) else (low, middle)
+        return low
     return low

@@ -19,6 +19,11 @@ _STEP_UNITS: Final[Mapping[Dimension, tuple[int, str]]] = {
     Dimension.ENERGY: (TICKS_PER_WH, "Wh"),
     Dimension.TIME: (TICKS_PER_SECOND, "s"),
     Dimension.PARKING_TIME: (TICKS_PER_SECOND, "s"),
+    Dimension.RESERVATION_TIME: (TICKS_PER_SECOND, "s"),
+}
+_ONCE: Final[Mapping[Dimension, str]] = {
+    Dimension.FLAT: "once per session",
+    Dimension.RESERVATION_FLAT: "once per reservation",
 }
 _LIMIT_REASONS: Final[Mapping[LineKind, str]] = {
     LineKind.MIN_PRICE: "raised to the least price of a session",
@@ -116,8 +121,8 @@ class Bill:
 
     def _reason(self, candidate: Candidate) -> str:
         where = f"elements[{candidate.element}].price_components[{candidate.component}]"
-        if candidate.dimension is Dimension.FLAT:
-            return f"{where}: once per session"
+        if candidate.dimension in _ONCE:
+            return f"{where}: {_ONCE[candidate.dimension]}"
         added = self.surplus.get(candidate, 0)
         if not added:
             return f"{where}: as measured"
@@ -148,7 +153,8 @@ class Bill:
                 total=units_from_ticks(self.used[dimension]),
                 billed=units_from_ticks(priced[dimension] + extra[dimension]),
             )
-            for dimension in (Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME)
+            for dimension in _STEP_UNITS
+            if dimension is not Dimension.RESERVATION_TIME or self.used[dimension]
         }
 
 

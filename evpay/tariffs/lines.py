@@ -32,12 +32,19 @@ class LineKind(StrEnum):
     ENERGY = "ENERGY"
     TIME = "TIME"
     PARKING_TIME = "PARKING_TIME"
+    RESERVATION_TIME = "RESERVATION_TIME"
     FLAT = "FLAT"
+    RESERVATION_FLAT = "RESERVATION_FLAT"
     MIN_PRICE = "MIN_PRICE"
     MAX_PRICE = "MAX_PRICE"
 
 
-_UNITS: Final[Mapping[LineKind, str]] = {LineKind.ENERGY: "kWh", LineKind.TIME: "h", LineKind.PARKING_TIME: "h"}
+_UNITS: Final[Mapping[LineKind, str]] = {
+    LineKind.ENERGY: "kWh",
+    LineKind.TIME: "h",
+    LineKind.PARKING_TIME: "h",
+    LineKind.RESERVATION_TIME: "h",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -286,15 +286,28 @@ class Tariff(_Frozen):
 
         return write_tariff(self, version=version)
 
-    def estimate(self, energy_wh: int, minutes: int, idle_minutes: int = 0) -> "Cost":
+    def estimate(
+        self,
+        energy_wh: int,
+        minutes: int,
+        idle_minutes: int = 0,
+        *,
+        start: datetime | None = None,
+        time_zone: str | None = None,
+    ) -> "Cost":
         """Return the `Cost` of a session that charges so much in so many minutes, and then stays plugged idle.
 
+        Prices by local time need the `start` and the `time_zone` of the site.
+
         Raises:
-            InvalidInput: if the tariff uses what is not priced yet, with the path.
+            InvalidInput: `start_missing`, `time_zone_missing`; and if the tariff uses what is not priced yet, with
+                the path.
         """
         from evpay.tariffs.forecast import estimate  # noqa: PLC0415 - the evaluator builds on this module
 
-        return estimate(self, energy_wh=energy_wh, minutes=minutes, idle_minutes=idle_minutes)
+        return estimate(
+            self, energy_wh=energy_wh, minutes=minutes, idle_minutes=idle_minutes, start=start, time_zone=time_zone
+        )
 
 
 def _canonical(value: Any) -> Any:

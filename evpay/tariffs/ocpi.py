@@ -6,7 +6,6 @@ What is tolerated leaves a note with a code and a JSON path; what cannot be pric
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from evpay.errors import InvalidInput
 from evpay.json_text import read_json
@@ -15,12 +14,14 @@ from evpay.tariffs.choose import choose
 from evpay.tariffs.compile import compile_tariffs
 from evpay.tariffs.cost import Cost
 from evpay.tariffs.lines import Note
+from evpay.tariffs.lookup_notes import lookup_notes
 from evpay.tariffs.model import Tariff
 from evpay.tariffs.ocpi_cdr import Cdr, read_cdr
 from evpay.tariffs.ocpi_tariff import ReadTariff, read_tariff, tariff_version
 from evpay.tariffs.ocpi_write import write_tariff
 from evpay.tariffs.policy import DEFAULT_POLICY, PricingPolicy
 from evpay.tariffs.price import price_periods
+from evpay.tariffs.zone import zone_clock
 
 __all__ = [
     "Cdr",
@@ -47,7 +48,8 @@ def price_cdr(
     """Return what the session of an OCPI CDR costs.
 
     Without `tariffs` those inside the CDR are used. Each period has the tariff it names, else the one valid at the
-    start of the session. `time_zone` is the site's (`Europe/Oslo`); only prices by local time need it.
+    start of the session. `time_zone` is the site's (`Europe/Oslo`); only prices by local time need it, and records of
+    OCPI 2.1.1 may have it. `reservation_expired`: the driver did not come, which no field of OCPI says.
 
     Raises:
         InvalidInput: with a stable code and the JSON path of what is malformed or cannot be priced.
@@ -60,37 +62,30 @@ def price_cdr(
     >>> str(cost.total_excl), str(cost.total_incl)
     ('5.00 EUR', '5.50 EUR')
     """
-    _require_zone(time_zone)
+    clock = None if time_zone is None else zone_clock(time_zone)
     record = read_cdr(cdr, policy=policy)
     offered, prefix = _offered(record, tariffs)
     read = [_read(document, record, policy, path) for document, path in zip(offered, prefix, strict=True)]
     if not read:
         raise InvalidInput("There is no tariff in the CDR, and none was given.", code="no_tariff", path="tariffs")
-    choice = choose(
-        record,
-        [item.tariff for item in read],
-        preferred_type=policy.preferred_type,
-        sole=tariffs is not None and len(read) == 1,
-    )
+    choice = choose(record, [item.tariff for item in read], policy=policy, sole=tariffs is not None and len(read) == 1)
     used = [read[index] for index in choice.used]
     compiled = compile_tariffs([item.tariff for item in used], policy, paths=[prefix[index] for index in choice.used])
     _require_currency(record, compiled.currency)
+    if clock is None and compiled.axes.local and record.time_zone is not None:
+        clock = zone_clock(record.time_zone)
     notes = [*record.notes, *choice.notes, *(note for item in used for note in item.notes)]
-    if reservation_expired:
-        # A record with a reservation was refused by name before this point.
+    if reservation_expired and all(period.period.reserved is None for period in record.periods):
         notes.append(Note(code="no_reservation", message="The record has no reservation that could have expired."))
-    return price_periods(compiled, (period.period for period in record.periods)).with_notes(notes)
-
-
-def _require_zone(name: str | None) -> None:
-    if name is None:
-        return
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise InvalidInput(
-            f"{name[:60]!r} is no time zone such as 'Europe/Oslo'.", code="unknown_time_zone", path="time_zone"
-        ) from error
+    notes += lookup_notes(compiled, record, clock)
+    return price_periods(
+        compiled,
+        [period.period for period in record.periods],
+        clock=clock,
+        start_us=record.start_us,
+        expired=reservation_expired,
+        notes=notes,
+    )
 
 
 def _offered(record: Cdr, tariffs: Offered | Sequence[Offered] | None) -> tuple[list[Offered], list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from evpay.errors import InvalidInput
+from evpay.tariffs.axes import Measured
 from evpay.tariffs.fields import Fields, micros_of
 from evpay.tariffs.lines import Note
 from evpay.tariffs.policy import PricingPolicy
@@ -15,20 +16,22 @@ from evpay.tariffs.ticks import TICKS_PER_SECOND, snap, ticks_from_units
 
 __all__ = ["Cdr", "CdrPeriod", "read_cdr"]
 
-_PRICED: Final[Mapping[str, str]] = {"ENERGY": "energy", "TIME": "time", "PARKING_TIME": "parking"}
+_PRICED: Final[Mapping[str, str]] = {
+    "ENERGY": "energy",
+    "TIME": "time",
+    "PARKING_TIME": "parking",
+    "RESERVATION_TIME": "reserved",
+}
+_MEASURED: Final = ("MIN_CURRENT", "MAX_CURRENT", "MIN_POWER", "MAX_POWER")
 _NOT_PRICED: Final[Mapping[str, str]] = {
     "FLAT": "a price per session comes from the tariff",
-    "MIN_CURRENT": "currents only choose among prices",
-    "MAX_CURRENT": "currents only choose among prices",
-    "MIN_POWER": "powers only choose among prices",
-    "MAX_POWER": "powers only choose among prices",
     "CURRENT": "a momentary value",
     "POWER": "a momentary value",
     "ENERGY_IMPORT": "a reading of the meter, not a volume of the period",
     "ENERGY_EXPORT": "a reading of the meter, not a volume of the period",
     "STATE_OF_CHARGE": "a momentary value",
 }
-_RESERVATIONS: Final = frozenset({"RESERVATION_TIME", "RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
+_RESERVATIONS: Final = frozenset({"RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
 _COSTS: Final = ("total_cost", "total_energy_cost", "total_time_cost", "total_parking_cost", "total_fixed_cost")
 _MAX_UNITS: Final = 10**6
 
@@ -47,7 +50,7 @@ class CdrPeriod:
 class Cdr:
     """A record that was read: instants in microseconds since 1970, periods in order."""
 
-    __slots__ = ("currency", "end_us", "notes", "periods", "start_us", "tariffs", "version")
+    __slots__ = ("currency", "end_us", "notes", "periods", "start_us", "tariffs", "time_zone", "version")
 
     def __init__(self, *, currency: str, start_us: int, end_us: int | None, version: str, notes: list[Note]) -> None:
         self.currency = currency
@@ -57,6 +60,7 @@ class Cdr:
         self.notes = notes
         self.periods: list[CdrPeriod] = []
         self.tariffs: list[Any] = []
+        self.time_zone: str | None = None
 
 
 def read_cdr(document: object, *, policy: PricingPolicy) -> Cdr:
@@ -81,6 +85,7 @@ def read_cdr(document: object, *, policy: PricingPolicy) -> Cdr:
     within = int(policy.snap_seconds * TICKS_PER_SECOND)
     cdr.periods = [_period(item, within) for item in fields.objects("charging_periods")]
     _check_order(cdr, fields)
+    cdr.time_zone = _time_zone(fields)
     if policy.energy_unit == "detect":
         _take_wh_for_kwh(cdr, fields)
     if fields.document.get("credit") is True:
@@ -98,6 +103,16 @@ def _end(fields: Fields, start_us: int) -> int | None:
     return end_us
 
 
+def _time_zone(fields: Fields) -> str | None:
+    """Return the time zone of the site, which OCPI 2.1.1 can say in the location; later versions have no field."""
+    for name in ("location", "cdr_location"):
+        location = fields.document.get(name)
+        zone = location.get("time_zone") if isinstance(location, Mapping) else None
+        if isinstance(zone, str) and zone:
+            return zone
+    return None
+
+
 def _version(fields: Fields) -> str:
     document = fields.document
     tariffs = document.get("tariffs")
@@ -113,8 +128,12 @@ def _version(fields: Fields) -> str:
 def _period(fields: Fields, within: int) -> CdrPeriod:
     period = Period(start_us=micros_of(fields.moment("start_date_time")))
     seen: set[str] = set()
+    measured: dict[str, int] = {}
     for dimension in fields.objects("dimensions"):
         name = dimension.text("type")
+        if name in _MEASURED:
+            measured[name] = _amount(dimension, name)
+            continue
         attribute = _PRICED.get(name)
         if attribute is None:
             _pass_over(dimension, name)
@@ -123,8 +142,21 @@ def _period(fields: Fields, within: int) -> CdrPeriod:
             dimension.note("dimension_repeated", f"{name} stands more than once in this period; added up.")
         seen.add(name)
         ticks = _ticks(dimension, name, within)
-        setattr(period, attribute, getattr(period, attribute) + ticks)
+        setattr(period, attribute, (getattr(period, attribute) or 0) + ticks)
+    if measured:
+        period.measured = _measured(measured)
     return CdrPeriod(path=fields.path, period=period, tariff_id=fields.optional_text("tariff_id"))
+
+
+def _measured(values: Mapping[str, int]) -> Measured:
+    """Return least and greatest current and power; where only one of a pair was measured, it is both."""
+    low_a, high_a, low_kw, high_kw = (values.get(name) for name in _MEASURED)
+    return (
+        high_a if low_a is None else low_a,
+        low_a if high_a is None else high_a,
+        high_kw if low_kw is None else low_kw,
+        low_kw if high_kw is None else high_kw,
+    )
 
 
 def _pass_over(dimension: Fields, name: str) -> None:
@@ -142,7 +174,7 @@ def _pass_over(dimension: Fields, name: str) -> None:
         dimension.note("dimension_not_priced", f"{name} prices nothing: {_NOT_PRICED[name]}.")
 
 
-def _ticks(dimension: Fields, name: str, within: int) -> int:
+def _amount(dimension: Fields, name: str) -> int:
     volume = dimension.number("volume")
     if abs(volume) > _MAX_UNITS:
         raise InvalidInput(
@@ -151,10 +183,16 @@ def _ticks(dimension: Fields, name: str, within: int) -> int:
     ticks, exact = ticks_from_units(volume)
     if not exact:
         dimension.note("volume_finer_than_tick", f"{volume} was rounded to 1/3600000000 of a unit.", "volume")
+    return ticks
+
+
+def _ticks(dimension: Fields, name: str, within: int) -> int:
+    ticks = _amount(dimension, name)
     if name == "ENERGY":
         return ticks
     if ticks < 0:
-        raise InvalidInput(f"{name} of {volume} is negative.", code="negative_time", path=dimension.at("volume"))
+        message = f"{name} of {dimension.document['volume']} is negative."
+        raise InvalidInput(message, code="negative_time", path=dimension.at("volume"))
     return snap(ticks, within)
 
 

@@ -4,11 +4,12 @@
 forecasts all use it. Sources: OCPI 2.3.0, mod_tariffs (PriceComponent, Tariff) and mod_cdrs (step_size).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from evpay.errors import InvalidInput
 from evpay.money import Rounding, exponent_of, round_fraction
+from evpay.tariffs.axes import NOT_MEASURED, Measured
 from evpay.tariffs.compile import Candidate, Cell, CompiledTariff, Dimension
 from evpay.tariffs.cost import Cost, Ratio, Totals
 from evpay.tariffs.itemise import Bill
@@ -16,37 +17,62 @@ from evpay.tariffs.limits import Limited, apply_limits
 from evpay.tariffs.lines import Note
 from evpay.tariffs.model import TaxIncluded
 from evpay.tariffs.ticks import TICKS_PER_UNIT, half_away_from_zero
+from evpay.tariffs.zone import ZoneClock
 
-__all__ = ["Period", "Tally", "price_periods"]
+__all__ = ["Period", "Tally", "cells_of", "charging_start", "price_periods", "require_clock"]
 
-_ENERGY, _TIME, _PARKING, _FLAT = Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME, Dimension.FLAT
+_ENERGY, _TIME, _PARKING, _RESERVED = (
+    Dimension.ENERGY, Dimension.TIME, Dimension.PARKING_TIME, Dimension.RESERVATION_TIME,
+)  # fmt: skip
+_FLAT, _RESERVATION_FLAT = Dimension.FLAT, Dimension.RESERVATION_FLAT
 
 
 class Period:
-    """A stretch of a session: when it began (microseconds since 1970), its tariff's number, and ticks used."""
+    """A stretch of a session: when it began (microseconds since 1970), its tariff's number, and ticks used.
 
-    __slots__ = ("energy", "parking", "start_us", "tariff", "time")
+    `reserved` is reservation time, None if the period is none; `measured` are its currents and powers.
+    """
 
-    def __init__(self, *, start_us: int, energy: int = 0, time: int = 0, parking: int = 0, tariff: int = 0) -> None:
+    __slots__ = ("energy", "measured", "parking", "reserved", "start_us", "tariff", "time")
+
+    def __init__(
+        self,
+        *,
+        start_us: int,
+        energy: int = 0,
+        time: int = 0,
+        parking: int = 0,
+        reserved: int | None = None,
+        tariff: int = 0,
+        measured: Measured = NOT_MEASURED,
+    ) -> None:
         self.start_us = start_us
         self.energy = energy
         self.time = time
         self.parking = parking
+        self.reserved = reserved
         self.tariff = tariff
+        self.measured = measured
+
+    @property
+    def is_reservation(self) -> bool:
+        """Whether the connector was only kept free."""
+        return self.reserved is not None and not (self.energy or self.time or self.parking)
 
 
 class Tally:
     """What a session has used so far, per price component; its size depends on the tariff, not on the session."""
 
-    __slots__ = ("compiled", "flat_open", "last", "priced", "used", "volumes")
+    __slots__ = ("compiled", "flats", "last", "last_time", "priced", "used", "volumes")
 
     def __init__(self, compiled: CompiledTariff) -> None:
         self.compiled = compiled
         self.volumes: dict[Candidate, int] = {}
-        self.used = [0, 0, 0]
-        self.priced = [0, 0, 0]
-        self.last: list[Candidate | None] = [None, None, None]
-        self.flat_open = True
+        self.used = [0, 0, 0, 0]
+        self.priced = [0, 0, 0, 0]
+        self.last: list[Candidate | None] = [None, None, None, None]
+        self.last_time: int = _TIME
+        self.flats: set[int] = set()
 
     def copy(self) -> "Tally":
         """Return an independent copy."""
@@ -55,7 +81,8 @@ class Tally:
         other.used = self.used.copy()
         other.priced = self.priced.copy()
         other.last = self.last.copy()
-        other.flat_open = self.flat_open
+        other.last_time = self.last_time
+        other.flats = self.flats.copy()
         return other
 
     def add(self, cell: Cell, energy: int, time: int, parking: int) -> None:
@@ -63,9 +90,8 @@ class Tally:
 
         A volume of zero does not count as the last of its dimension: a cut at a boundary must change nothing.
         """
-        if self.flat_open and (flat := cell[_FLAT]) is not None:
-            self.volumes[flat] = TICKS_PER_UNIT
-            self.flat_open = False
+        if (flat := cell[_FLAT]) is not None:
+            self._charge_once(flat, 0)
         if energy:
             self._add(_ENERGY, cell[_ENERGY], energy)
         if time:
@@ -73,27 +99,70 @@ class Tally:
         if parking:
             self._add(_PARKING, cell[_PARKING], parking)
 
+    def add_reservation(self, cell: Cell, reserved: int) -> None:
+        """Add time for which a connector was reserved, in ticks, at the prices of the period's cell."""
+        if (flat := cell[_RESERVATION_FLAT]) is not None:
+            self._charge_once(flat, 1)
+        if reserved:
+            self._add(_RESERVED, cell[_RESERVED], reserved)
+
+    def _charge_once(self, flat: Candidate, context: int) -> None:
+        """Charge a price per session, once for charging and once for a reservation.
+
+        OCPI does not say that it is once; example 16 of 2.3.0, mod_tariffs, charges one of each kind.
+        """
+        once_per = self.compiled.policy.flat_once_per
+        key = context
+        if once_per != "context":
+            key = 0 if once_per == "session" else 2 * flat.tariff + context
+        if key not in self.flats:
+            self.flats.add(key)
+            self.volumes[flat] = TICKS_PER_UNIT
+
     def _add(self, dimension: int, winner: Candidate | None, ticks: int) -> None:
         self.used[dimension] += ticks
         if winner is not None:
             self.volumes[winner] = self.volumes.get(winner, 0) + ticks
             self.priced[dimension] += ticks
             self.last[dimension] = winner
+            if dimension != _ENERGY:
+                self.last_time = dimension
 
     def surplus(self) -> dict[Candidate, int]:
         """Return what step sizes add, at the last component of each dimension.
 
         Once at the end, on priced volume only; of the two times only parking if any parking was priced
-        (OCPI 2.2.1-d2 and 2.3.0, mod_cdrs, step_size).
+        (OCPI 2.2.1-d2 and 2.3.0, mod_cdrs, step_size). Reservation time is a group of its own.
         """
-        if self.compiled.policy.step_size == "none":
+        policy = self.compiled.policy
+        if policy.step_size == "none":
             return {}
-        added: dict[Candidate, int] = {}
-        for dimension in (_ENERGY, _PARKING if self.priced[_PARKING] > 0 else _TIME):
-            last, total = self.last[dimension], self.priced[dimension]
-            if last is not None and last.step > 1 and total > 0 and total % last.step:
-                added[last] = -total % last.step
-        return added
+        counted = self.priced if policy.step_counts == "priced" else self.used
+        groups = [(self.last[_ENERGY], counted[_ENERGY]), *self._time_groups(counted)]
+        return {
+            last: -total % last.step
+            for last, total in groups
+            if last is not None and last.step > 1 and total > 0 and total % last.step
+        }
+
+    def _time_groups(self, counted: Sequence[int]) -> list[tuple[Candidate | None, int]]:
+        """Return what is rounded up of times: the last component and the total of each group."""
+        policy = self.compiled.policy
+        by_last = policy.time_step_taken_by == "last_time_dimension"
+        parks = self.last_time == _PARKING if by_last else self.priced[_PARKING] > 0
+        reserved = (self.last[_RESERVED], counted[_RESERVED])
+        if policy.reservation_step == "own":
+            taker = _PARKING if parks else _TIME
+            return [(self.last[taker], counted[taker]), reserved]
+        if parks:
+            return [(self.last[_PARKING], counted[_PARKING])]
+        return [(self.last[_TIME] or reserved[0], counted[_TIME] + reserved[1])]
+
+    def _billable(self) -> dict[Candidate, int]:
+        """Return what is charged for, before steps: all that was counted, but for a price per session waived."""
+        if self.compiled.policy.flat_without_energy == "charged" or self.used[_ENERGY]:
+            return self.volumes.copy()
+        return {candidate: ticks for candidate, ticks in self.volumes.items() if candidate.dimension is not _FLAT}
 
     def totals(self, *, step_minor: int = 1, session_tariff: int = 0) -> Totals:
         """Return what `cost` would say in total, without the means to explain it."""
@@ -114,7 +183,7 @@ class Tally:
             notes = (*notes, *limited.notes)
         bill = Bill(
             compiled=self.compiled,
-            volumes=self.volumes.copy(),
+            volumes=self._billable(),
             surplus=surplus,
             used=self.used.copy(),
             limited=limited,
@@ -139,7 +208,8 @@ class Tally:
 
     def _sums(self, surplus: Mapping[Candidate, int]) -> tuple[int | None, int | None]:
         excl = incl = 0
-        for candidate, ticks in self.volumes.items():
+        waives = self.compiled.policy.flat_without_energy == "waived"
+        for candidate, ticks in (self._billable() if waives else self.volumes).items():
             amount = candidate.price * ticks
             excl += amount * candidate.excl_weight
             incl += amount * candidate.incl_weight
@@ -204,18 +274,77 @@ def _rounding_unit(compiled: CompiledTariff, step_minor: int) -> tuple[int, int]
 
 def price_periods(
     compiled: CompiledTariff,
-    periods: Iterable[Period],
+    periods: Sequence[Period],
     *,
+    clock: ZoneClock | None = None,
+    start_us: int | None = None,
+    expired: bool = False,
     session_tariff: int = 0,
     step_minor: int = 1,
     notes: Sequence[Note] = (),
 ) -> Cost:
     """Return the cost of a session given as periods in order.
 
+    `clock` is the site's, for prices by local time; `start_us` the start of the record, for durations where the
+    policy counts them from there; `expired` says that a reservation expired unused.
+
     Raises:
-        InvalidInput: as `Tally.cost`.
+        InvalidInput: `time_zone_missing`; as `Tally.cost`.
     """
     tally = Tally(compiled)
-    for period in periods:
-        tally.add(compiled.cell(period.tariff), period.energy, period.time, period.parking)
+    for period, cell in zip(periods, cells_of(compiled, periods, clock, start_us, expired=expired), strict=True):
+        if period.reserved is not None:
+            tally.add_reservation(cell, period.reserved)
+        if not period.is_reservation:
+            tally.add(cell, period.energy, period.time, period.parking)
     return tally.cost(step_minor=step_minor, session_tariff=session_tariff, notes=notes)
+
+
+def require_clock(compiled: CompiledTariff, clock: ZoneClock | None) -> None:
+    """Refuse to price by local time where the time zone is not known.
+
+    Raises:
+        InvalidInput: `time_zone_missing`.
+    """
+    if compiled.axes.local and clock is None:
+        raise InvalidInput(
+            "The tariff has prices by local time, and the time zone of the site is not known. "
+            "Give time_zone='Europe/Oslo' (or what applies).",
+            code="time_zone_missing",
+            path="time_zone",
+        )
+
+
+def cells_of(
+    compiled: CompiledTariff,
+    periods: Sequence[Period],
+    clock: ZoneClock | None,
+    start_us: int | None,
+    *,
+    expired: bool,
+) -> list[Cell]:
+    """Return the prices of each period, as they are at its start.
+
+    Durations count from the start of charging; those of a reservation from its own (`PricingPolicy.duration_from`).
+    """
+    require_clock(compiled, clock)
+    axes = compiled.axes
+    if not axes.kinds:
+        return [compiled.cell(compiled.situation(period.tariff, expired=expired)) for period in periods]
+    reserved_us = next((period.start_us for period in periods if period.is_reservation), 0)
+    charging_us = charging_start(compiled, periods, start_us)
+    energy, cells = 0, []
+    for period in periods:
+        at_us = period.start_us
+        elapsed_us = at_us - (reserved_us if period.is_reservation else charging_us)
+        first = compiled.situation(period.tariff, expired=expired)
+        cells.append(compiled.cell(axes.number(first, at_us, energy, elapsed_us, period.measured, clock)))
+        energy += period.energy
+    return cells
+
+
+def charging_start(compiled: CompiledTariff, periods: Sequence[Period], start_us: int | None) -> int:
+    """Return the instant from which durations count, in microseconds since 1970."""
+    if compiled.policy.duration_from == "cdr_start" and start_us is not None:
+        return start_us
+    return next((period.start_us for period in periods if not period.is_reservation), 0)

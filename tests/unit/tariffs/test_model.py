@@ -20,6 +20,7 @@ from evpay.tariffs.model import (
     TaxIncluded,
     TaxRate,
 )
+from evpay.tariffs.policy import PricingPolicy
 
 
 def one_price(price, **more):
@@ -247,20 +248,43 @@ def test_tariff_is_chargeable_when_the_total_with_tax_is_known(tariff):
     require_chargeable(tariff)
 
 
-@pytest.mark.parametrize("name", [name for name in Restrictions.model_fields if name != "reservation"])
-def test_every_restriction_is_refused_by_name(name):
-    """What is not priced yet is never ignored."""
+LIVE = {"min_kwh", "max_kwh", "min_duration", "max_duration"}
+LOCAL = {"start_time", "end_time", "start_date", "end_date", "day_of_week"}
+
+
+@pytest.mark.parametrize("name", sorted(set(Restrictions.model_fields) - LIVE - {"reservation"}))
+def test_a_session_is_not_started_on_what_its_readings_cannot_decide(name):
+    """Local times without a zone, current and power are refused with their place, never ignored."""
     value = getattr(FULL.elements[0].restrictions, name)
     tariff = one_price("1", restrictions=Restrictions(**{name: value}))
 
     with pytest.raises(InvalidInput) as refused:
-        compile_tariff(tariff)
+        require_chargeable(tariff)
 
     assert (refused.value.code, refused.value.path) == ("unsupported_restriction", f"elements[0].restrictions.{name}")
 
 
+@pytest.mark.parametrize("name", sorted(LIVE | LOCAL | {"min_power", "max_power"}))
+def test_a_session_is_started_on_what_can_be_decided(name):
+    """Energy and duration always; local times with the zone of the site; power as the average of each interval."""
+    value = getattr(FULL.elements[0].restrictions, name)
+    tariff = one_price("1", restrictions=Restrictions(**{name: value}))
+    average = PricingPolicy(power_of_interval="average")
+
+    require_chargeable(tariff, average, time_zone="Europe/Oslo")
+
+
+def test_grace_for_parking_is_refused_by_name():
+    """What is not priced yet is never ignored, not in a record either."""
+    with pytest.raises(InvalidInput) as refused:
+        compile_tariff(one_price("1", restrictions=Restrictions(parking_free_s=60)))
+
+    place = "elements[0].restrictions.parking_free_s"
+    assert (refused.value.code, refused.value.path) == ("unsupported_restriction", place)
+
+
 def test_reservation_is_refused_by_name():
-    """Reservation prices would otherwise be charged to everybody."""
+    """A session has no reservation, so a price for one would never be charged."""
     tariff = one_price("1", restrictions=Restrictions(reservation="RESERVATION_EXPIRES"))
 
     with pytest.raises(InvalidInput) as refused:

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evpay.errors import InvalidInput
-from evpay.tariffs.exact import decimal_of, exact_decimal, fraction_from_text, fraction_text, plain_text
 from evpay.json_text import MAX_BYTES, read_json
+from evpay.tariffs.exact import decimal_of, exact_decimal, fraction_from_text, fraction_text, plain_text
 from evpay.tariffs.lines import apportion, rounded_text
 from evpay.tariffs.ticks import (
     TICKS_PER_SECOND,

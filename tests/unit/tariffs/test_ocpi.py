@@ -114,7 +114,7 @@ def test_leniency_leaves_a_note(document, note, path):
     ("record", "note"),
     [
         (cdr(("ENERGY", "2")), "numeric_string"),
-        (cdr(("ENERGY", 2), ("MAX_CURRENT", 16)), "dimension_not_priced"),
+        (cdr(("ENERGY", 2), ("STATE_OF_CHARGE", 16)), "dimension_not_priced"),
         (cdr(("ENERGY", 1), ("ENERGY", 1)), "dimension_repeated"),
         (cdr(("ENERGY", 2000), total_energy=2), "energy_in_wh"),
         (cdr(("ENERGY", Decimal("2.000000000001"))), "volume_finer_than_tick"),
@@ -133,7 +133,7 @@ def test_leniency_with_records_leaves_a_note(record, note):
 
 def test_each_ignored_dimension_is_noted_once():
     """Not once per period."""
-    record = cdr(("ENERGY", 1), ("MAX_CURRENT", 16))
+    record = cdr(("ENERGY", 1), ("STATE_OF_CHARGE", 16))
     record["charging_periods"] *= 3
 
     assert codes(price_cdr(record, tariff())) == ["dimension_not_priced"]
@@ -306,7 +306,7 @@ def test_malformed_tariff_is_refused_with_its_path(document, code, path):
         (cdr() | {"charging_periods": "none"}, "wrong_type", "charging_periods"),
         (cdr() | {"charging_periods": [7]}, "wrong_type", "charging_periods[0]"),
         (cdr(("SESSION_TIME", 1)), "unknown_dimension", "charging_periods[0].dimensions[0].type"),
-        (cdr(("RESERVATION_TIME", 0)), "unsupported_reservation", "charging_periods[0].dimensions[0]"),
+        (cdr(("RESERVATION_OVERTIME", 0)), "unsupported_reservation", "charging_periods[0].dimensions[0]"),
         (cdr(("ENERGY", 0.5)), "inexact_number", "charging_periods[0].dimensions[0].volume"),
         (cdr(("ENERGY", None)), "missing_field", "charging_periods[0].dimensions[0].volume"),
         (cdr(("ENERGY", -2_000_000)), "absurd_volume", "charging_periods[0].dimensions[0].volume"),
@@ -328,6 +328,13 @@ def test_malformed_record_is_refused_with_its_path(record, code, path):
         (cdr(("ENERGY", 1)), "tariff", {}, "wrong_type", "tariffs"),
         (cdr(("ENERGY", 1)), tariff(), {"time_zone": "Europe/Olso"}, "unknown_time_zone", "time_zone"),
         (cdr(("ENERGY", 1)), tariff(), {"time_zone": "../etc/passwd"}, "unknown_time_zone", "time_zone"),
+        (
+            cdr(("ENERGY", 1)),
+            tariff(element={"restrictions": {"day_of_week": ["MONDAY"]}}),
+            {},
+            "time_zone_missing",
+            "time_zone",
+        ),
         (cdr(("ENERGY", 1)), tariff(start_date_time=END), {}, "no_active_tariff", "start_date_time"),
         (
             cdr(("ENERGY", 1), period={"tariff_id": "other"}),
@@ -338,10 +345,10 @@ def test_malformed_record_is_refused_with_its_path(record, code, path):
         ),
         (
             cdr(("ENERGY", 1), period={"tariff_id": "U"}),
-            [tariff(), tariff(id="U", element={"restrictions": {"max_kwh": 1}})],
+            [tariff(), tariff(id="U", element={"restrictions": {"booking": "BOOKING"}})],
             {},
             "unsupported_restriction",
-            "tariffs[1].elements[0].restrictions.max_kwh",
+            "tariffs[1].elements[0].restrictions.booking",
         ),
         (
             cdr(("ENERGY", 1)),
