@@ -164,8 +164,8 @@ STATE_OF: Final[Mapping[str, OperationState]] = {
 class Report:
     """What became of one effect; `reference` is ours, None for what the processor did by itself.
 
-    A VOID that the processor did by itself is the end of a hold: it releases all that is open, whatever amount it names.
-    Only of a deposit may it pay back a part.
+    A VOID that the processor did by itself is the end of a hold: it releases all that is open, whatever amount it
+    names. Only of a deposit may it pay back a part.
     """
 
     kind: OperationKind
