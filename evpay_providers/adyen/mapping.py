@@ -204,6 +204,8 @@ def _held(answer: Answer, *, asked: Money, settings: AdyenSettings, off_session:
     amount, psp = _confirmed(answer, asked=asked), answer.get("pspReference")
     if amount is None or not is_psp_reference(psp):
         return Unknown(detail=f"{answer['resultCode']} without an amount or a pspReference")
+    if amount.currency != asked.currency:
+        return Unknown(detail=f"an answer in {amount.currency.code}, where {asked.currency.code} was asked")
     kind = _method_type(answer)
     return Succeeded(
         amount=amount,
@@ -294,6 +296,8 @@ def received_outcome(answer: Answer) -> Outcome:
 def adjust_outcome(answer: Answer, *, request: IncrementRequest, settings: AdyenSettings) -> Outcome:
     """Say what became of a new total: received, or with the blob at once."""
     psp, amount = _psp_of(answer), money_of(answer.get("amount")) or request.total
+    if amount.currency != request.total.currency:
+        return Unknown(detail=f"an answer in {amount.currency.code}, where {request.total.currency.code} was asked")
     match answer.get("status"):
         case "received" if psp:
             return Pending(id=psp)

@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from evpay.money import Money
 from evpay.providers import (
     ActionRequired,
     Declined,
@@ -80,10 +79,22 @@ async def test_answer_without_an_amount_is_of_all_of_it(teller, provider):
 
 
 async def test_confirmed_amount_wins(teller, provider):
-    """In another currency even: the engine decides what that means."""
-    answer = answers.authorised(amount={"currency": "NOK", "value": 1500})
+    """Less than was asked, if so much was held."""
+    answer = answers.authorised(amount={"currency": "EUR", "value": 1500})
 
-    assert (await authorized(teller, provider, answer)).amount == Money("15.00", "NOK")
+    assert (await authorized(teller, provider, answer)).amount == eur("15.00")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"amount": {"currency": "NOK", "value": 2000}},
+        {"additionalData": {"authorisedAmountValue": "2000", "authorisedAmountCurrency": "NOK"}},
+    ],
+)
+async def test_hold_in_another_currency_is_unknown(teller, provider, fields):
+    """It is not what was asked, so nothing is proven."""
+    assert isinstance(await authorized(teller, provider, answers.authorised(**fields)), Unknown)
 
 
 @pytest.mark.parametrize(
@@ -306,6 +317,15 @@ async def test_refused_adjustment_with_blob_is_declined(teller, provider):
     outcome = await provider.increment(orders.increase(Handle(id=PSP, memo={"adjust": "BQAB"})))
 
     assert outcome == Declined(reason=Reason.INCREMENT_NOT_AVAILABLE, code="refused", id=answers.MODIFICATION)
+
+
+async def test_adjustment_in_another_currency_is_unknown(teller, provider):
+    """The old hold stands, as far as anybody knows."""
+    teller.tell(answers.received(status="authorised", amount={"currency": "NOK", "value": 3000}), status=201)
+
+    outcome = await provider.increment(orders.increase(Handle(id=PSP, memo={"adjust": "old"})))
+
+    assert isinstance(outcome, Unknown)
 
 
 async def test_adjustment_keeps_what_was_remembered(teller, provider):

@@ -37,12 +37,12 @@ def response(category, **inner):
     return {"SaleToPOIResponse": {"MessageHeader": {"MessageCategory": category}, f"{category}Response": inner}}
 
 
-def approved(amount=20.0, *, result="Success", extra="", psp=PSP):
+def approved(amount=20.0, *, result="Success", extra="", psp=PSP, currency="EUR"):
     return {
         "Response": {"Result": result, "AdditionalResponse": extra},
         "POIData": {"POITransactionID": {"TransactionID": f"v4W5001707426906003.{psp}"}},
         "PaymentResult": {
-            "AmountsResp": {"AuthorizedAmount": amount, "Currency": "EUR"},
+            "AmountsResp": {"AuthorizedAmount": amount, "Currency": currency},
             "PaymentInstrumentData": {"CardData": {"PaymentBrand": "mc", "MaskedPan": "541333 **** 9999"}},
         },
     }
@@ -214,7 +214,8 @@ async def test_terminal_says_no(teller, provider, payment, expected):
     "payment",
     [
         failed("UnreachableHost"), failed("NeverHeardOf"), {"Response": {"Result": "Perhaps"}}, {"Response": {}},
-        {"x": 1}, approved(psp="short"), approved(amount="many"), {**approved(), "PaymentResult": {}},
+        {"x": 1}, approved(psp="short"), approved(amount="many"), approved(currency="NOK"),
+        {**approved(), "PaymentResult": {}},
     ],
 )  # fmt: skip
 async def test_terminal_that_proves_nothing_is_unknown(teller, provider, payment):
