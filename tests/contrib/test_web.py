@@ -192,7 +192,7 @@ async def test_a_body_that_never_comes_is_a_408():
 def django_requests() -> RequestFactory:
     """Django as far as a view needs it."""
     if not django_settings.configured:
-        django_settings.configure(ALLOWED_HOSTS=["*"], USE_TZ=True)
+        django_settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="for tests", USE_TZ=True)
         django.setup()
     return RequestFactory()
 

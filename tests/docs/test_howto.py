@@ -258,21 +258,16 @@ def django_client() -> Iterator[Any]:
     import django
     from django.conf import settings
 
-    if not settings.configured:
-        settings.configure(
-            ROOT_URLCONF="page_django",
-            ALLOWED_HOSTS=["*"],
-            SECRET_KEY="for tests",
-            MIDDLEWARE=["page_django.Refusals"],
-            USE_TZ=True,
-        )
+    if not settings.configured:  # other tests of the same process may have been first
+        settings.configure(ALLOWED_HOSTS=["*"], SECRET_KEY="for tests", USE_TZ=True)
         django.setup()
-    from django.test import Client
+    from django.test import Client, override_settings
     from django.urls import clear_url_caches
 
     page = as_module("docs/howto/django.md", name="page_django")
-    clear_url_caches()
-    yield Client()
+    with override_settings(ROOT_URLCONF="page_django", MIDDLEWARE=["page_django.Refusals"]):
+        clear_url_caches()
+        yield Client()
     page.pay.aclose()
 
 
