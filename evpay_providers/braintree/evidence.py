@@ -31,7 +31,7 @@ from evpay_providers.braintree.mapping import (
 )
 from evpay_providers.braintree.settings import BraintreeSettings
 
-__all__ = ["Payment", "chargeback", "disputed", "observation", "released_amount"]
+__all__ = ["Payment", "chargebacks", "observation", "released_amount", "withdrawn"]
 
 # Which disputes take money, and what their status says about it; "retrieval" only asks for papers.
 # https://developer.paypal.com/braintree/docs/reference/response/dispute (checked 2026-11-20)
@@ -68,17 +68,45 @@ def _taken(payment: Payment) -> list[tuple[Answer, Money]]:
     return [(one, amount) for one in whole if (amount := submitted(one)) is not None]
 
 
-def chargeback(dispute: Answer) -> Outcome:
-    """Say what a dispute did to the money: taken as long as it is not won."""
+def chargebacks(dispute: Answer) -> list[Report]:
+    """Say what a dispute did to the money: taken as long as it is not won.
+
+    If only a part came back, the chargeback is reversed, and the rest is another one.
+
+    Raises:
+        ValueError: for an amount that cannot be read.
+    """
+    return [Report(kind=OperationKind.CHARGEBACK, outcome=outcome) for outcome in _of_dispute(dispute)]
+
+
+def _of_dispute(dispute: Answer) -> list[Outcome]:
     taken = CHARGED_BACK.get(dispute["status"])
     if taken is None:
-        return Unknown(detail=f"a dispute in status {dispute['status']!r}")
-    if not taken:
-        return Failed(reason=Reason.OTHER, code=dispute["status"], id=dispute["id"])
-    return Succeeded(amount=disputed(dispute), id=dispute["id"])
+        return [Unknown(detail=f"a dispute in status {dispute['status']!r}")]
+    if taken:
+        return [Succeeded(amount=withdrawn(dispute), id=dispute["id"])]
+    back, lost = Failed(reason=Reason.OTHER, code=dispute["status"], id=dispute["id"]), withdrawn(dispute)
+    return [back, Succeeded(amount=lost, id=f"{dispute['id']}-lost")] if to_minor(lost) else [back]
 
 
-def disputed(dispute: Answer) -> Money:
+def withdrawn(dispute: Answer) -> Money:
+    """Return what a dispute has taken: what it is about, or what of it was not won back.
+
+    Where it is not said how much was won, all of it was.
+
+    Raises:
+        ValueError: for an amount that cannot be read.
+    """
+    amount, won = _disputed(dispute), dispute.get("amount_won")
+    if CHARGED_BACK[dispute["status"]]:
+        return amount
+    back = amount if won is None else from_braintree(won, dispute["currency_iso_code"])
+    if to_minor(back) < 0:
+        raise ValueError("less than nothing was won")
+    return from_minor(max(to_minor(amount) - to_minor(back), 0), dispute["currency_iso_code"])
+
+
+def _disputed(dispute: Answer) -> Money:
     """Return the amount that a dispute is about."""
     amount = dispute.get("amount_disputed")
     return from_braintree(dispute["amount"] if amount is None else amount, dispute["currency_iso_code"])
@@ -168,7 +196,7 @@ def _totals(payment: Payment, refunds: Sequence[Report], disputes: Sequence[Answ
         captured=sum(to_minor(amount) for _, amount in taken) - lost,
         released=to_minor(released) if _is_over(payment) else 0,
         refunded=sum(refunded) + undone,
-        charged_back=sum(to_minor(disputed(one)) for one in disputes if CHARGED_BACK[one["status"]]),
+        charged_back=sum(to_minor(withdrawn(one)) for one in disputes),
     )
 
 
@@ -189,7 +217,7 @@ def observation(
         lapsed = Succeeded(amount=released, id=f"{whole['id']}-expired")
         reports.append(Report(kind=OperationKind.VOID, outcome=lapsed))
     refunds, disputes = _refunds(payment), _disputes(payment)
-    charges = [Report(kind=OperationKind.CHARGEBACK, outcome=chargeback(one)) for one in disputes]
+    charges = [report for one in disputes for report in chargebacks(one)]
     return Observation(
         payment_reference=payment_reference,
         payment_id=whole["id"],

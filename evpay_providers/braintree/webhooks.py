@@ -18,14 +18,13 @@ from xml.etree import ElementTree as ET
 from evpay.errors import WebhookRejected
 from evpay.providers import (
     Observation,
-    OperationKind,
     Report,
     WebhookRequest,
     fresh,
     require_media_type,
     require_size,
 )
-from evpay_providers.braintree.evidence import TAKING_KINDS, chargeback
+from evpay_providers.braintree.evidence import TAKING_KINDS, chargebacks
 from evpay_providers.braintree.settings import BraintreeSettings
 
 __all__ = ["ABOUT", "FINAL", "challenge_reply", "observations", "verify"]
@@ -216,12 +215,11 @@ def _about(subject: ET.Element, *, kind: str, holder: str, event_id: str, at: da
 
 def _ended(subject: ET.Element, *, kind: str) -> tuple[Report, ...]:
     """State how a dispute ended; one that only asks for papers took nothing."""
-    names = ("id", "kind", "amount", "amount_disputed", "currency_iso_code")
+    names = ("id", "kind", "amount", "amount_disputed", "amount_won", "currency_iso_code")
     dispute = {name: _text(subject, "dispute", name) for name in names}
     if dispute["kind"] not in TAKING_KINDS or None in (dispute["id"], dispute["amount"], dispute["currency_iso_code"]):
         return ()
     try:
-        outcome = chargeback({**dispute, "status": FINAL[kind]})
+        return tuple(chargebacks({**dispute, "status": FINAL[kind]}))
     except (ArithmeticError, ValueError):
         return ()
-    return (Report(kind=OperationKind.CHARGEBACK, outcome=outcome),)

@@ -5,7 +5,7 @@ from datetime import date
 import pytest
 
 from evpay.errors import InvalidInput
-from evpay.money import Money
+from evpay.money import Money, to_minor
 from evpay.providers import (
     Absent,
     Declined,
@@ -233,6 +233,27 @@ async def test_dispute_is_a_chargeback_until_it_is_won(wire, provider, status, t
     assert told(seen)[1:] == [("chargeback", None, type_)]
     assert seen.reports[1].outcome.id == "dp1"
     assert seen.totals.charged_back == charged_back
+
+
+@pytest.mark.parametrize(
+    ("won", "expected"),
+    [
+        ("12.34", [("failed", None)]),
+        (None, [("failed", None)]),
+        ("20.00", [("failed", None)]),
+        ("12.00", [("failed", None), ("succeeded", Money("0.34", "EUR"))]),
+        ("0.00", [("failed", None), ("succeeded", Money("12.34", "EUR"))]),
+    ],
+)
+async def test_dispute_that_is_won_in_part_brings_back_that_part(wire, provider, won, expected):
+    """The first chargeback is reversed; what did not come back is another one, with a name of its own."""
+    dispute = answers.dispute(status="won", **({} if won is None else {"amount-won": won}))
+    seen = await look(wire, provider, answers.settled(disputes=[dispute]))
+
+    back, *kept = seen.reports[1:]
+    assert (back.outcome.id, [one.outcome.id for one in kept]) == ("dp1", ["dp1-lost"] * len(kept))
+    assert expected == [(one.outcome.type, getattr(one.outcome, "amount", None)) for one in (back, *kept)]
+    assert seen.totals.charged_back == sum(to_minor(one.outcome.amount) for one in kept)
 
 
 async def test_dispute_in_a_status_of_tomorrow_is_unknown(wire, provider):

@@ -135,11 +135,12 @@ async def test_refund_is_known_by_its_payment():
     assert seen.payment_id == "tx1"
 
 
-def dispute(kind, status, *, of="chargeback"):
+def dispute(kind, status, *, of="chargeback", won=None):
+    amount_won = "" if won is None else f"<amount-won>{won}</amount-won>"
     return xml(
         kind,
         f"<dispute><id>dp1</id><amount>12.34</amount><amount-disputed>10.00</amount-disputed><kind>{of}</kind>"
-        f"<currency-iso-code>EUR</currency-iso-code><status>{status}</status>"
+        f"<currency-iso-code>EUR</currency-iso-code><status>{status}</status>{amount_won}"
         "<transaction><id>tx1</id></transaction></dispute>",
     )
 
@@ -160,6 +161,25 @@ async def test_end_of_a_dispute_is_stated():
     assert lost.reports[0].outcome == Succeeded(amount=Money("10.00", "EUR"), id="dp1")
     assert isinstance(won.reports[0].outcome, Failed)
     assert won.reports[0].outcome.id == "dp1"
+
+
+async def test_dispute_that_is_won_in_part_brings_back_that_part():
+    """What did not come back is another chargeback; of one that is lost, the amount won says nothing."""
+    (won,) = await take(form(dispute("dispute_won", "won", won="7.50")))
+    (lost,) = await take(form(dispute("dispute_lost", "lost", won="7.50")))
+
+    assert [(report.kind, report.reference) for report in won.reports] == [(OperationKind.CHARGEBACK, None)] * 2
+    assert isinstance(won.reports[0].outcome, Failed)
+    assert won.reports[1].outcome == Succeeded(amount=Money("2.50", "EUR"), id="dp1-lost")
+    assert [report.outcome for report in lost.reports] == [Succeeded(amount=Money("10.00", "EUR"), id="dp1")]
+
+
+@pytest.mark.parametrize("won", ["much", "-1.00", "NaN"])
+async def test_dispute_that_is_won_by_no_amount_is_to_be_asked_about(won):
+    """Nothing is stated."""
+    (seen,) = await take(form(dispute("dispute_won", "won", won=won)))
+
+    assert (seen.payment_id, seen.reports) == ("tx1", ())
 
 
 async def test_request_for_papers_takes_no_money():
