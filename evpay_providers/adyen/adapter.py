@@ -135,7 +135,7 @@ class AdyenProvider:
             lambda: self._calls.modifications.update_authorised_amount(
                 params, psp, idempotency_key=request.idempotency_key
             ),
-            lambda answer: mapping.adjust_outcome(answer, request=request, settings=self._settings),
+            lambda answer: mapping.increment_outcome(answer, request=request, settings=self._settings),
         )
 
     async def capture(self, request: CaptureRequest) -> Outcome:

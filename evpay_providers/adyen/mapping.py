@@ -34,11 +34,11 @@ from evpay_providers.adyen.settings import AdyenSettings
 __all__ = [
     "REFERENCE",
     "Answer",
-    "adjust_outcome",
     "authorize_outcome",
     "authorize_params",
     "capture_params",
     "complete_params",
+    "increment_outcome",
     "increment_params",
     "received_outcome",
     "refund_params",
@@ -293,7 +293,7 @@ def received_outcome(answer: Answer) -> Outcome:
     return Pending(id=psp)
 
 
-def adjust_outcome(answer: Answer, *, request: IncrementRequest, settings: AdyenSettings) -> Outcome:
+def increment_outcome(answer: Answer, *, request: IncrementRequest, settings: AdyenSettings) -> Outcome:
     """Say what became of a new total: received, or with the blob at once."""
     psp, amount = _psp_of(answer), money_of(answer.get("amount")) or request.total
     if amount.currency != request.total.currency:

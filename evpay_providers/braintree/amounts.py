@@ -9,7 +9,7 @@ from evpay.errors import InvalidInput
 from evpay.money import Money, exponent_of, from_minor, to_minor
 from evpay.providers import AmountRule
 
-__all__ = ["EXPONENTS", "amount_rule", "from_braintree", "to_braintree"]
+__all__ = ["BRAINTREE_EXPONENTS", "amount_rule", "from_braintree", "to_braintree"]
 
 # An amount is a decimal string in the format of the merchant account's currency: as many decimals as it has.
 # https://developer.paypal.com/braintree/docs/reference/request/transaction/sale#amount and
@@ -22,7 +22,7 @@ _PLACES: Final[Mapping[int, str]] = {
     "PLN QAR RON RSD RUB SAR SBD SCR SEK SGD SHP SRD SVC SZL THB TOP TRY TTD TWD TZS UAH USD UYU UZS WST XCD YER ZAR",
     3: "BHD IQD JOD KWD LYD OMR TND",
 }
-EXPONENTS: Final[Mapping[str, int]] = MappingProxyType(
+BRAINTREE_EXPONENTS: Final[Mapping[str, int]] = MappingProxyType(
     {code: places for places, codes in _PLACES.items() for code in codes.split()}
 )
 
@@ -34,7 +34,7 @@ def to_braintree(money: Money) -> str:
         InvalidInput: for a currency that is not in the table and for an amount that it cannot write.
     """
     currency = money.currency.code
-    places = EXPONENTS.get(currency)
+    places = BRAINTREE_EXPONENTS.get(currency)
     if places is None:
         raise InvalidInput(f"Braintree takes no {currency}.", code="currency_not_supported")
     units, rest = divmod(to_minor(money) * 10**places, 10 ** exponent_of(currency))
@@ -61,5 +61,5 @@ def from_braintree(amount: Decimal | str, currency: str) -> Money:
 
 def amount_rule(currency: str) -> AmountRule:
     """Return the rule for a currency: the smallest step that both ISO 4217 and Braintree can write."""
-    step = 10 ** max(exponent_of(currency) - EXPONENTS[currency], 0)
+    step = 10 ** max(exponent_of(currency) - BRAINTREE_EXPONENTS[currency], 0)
     return AmountRule(minimum_minor=step, step_minor=step)

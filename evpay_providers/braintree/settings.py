@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from evpay.providers.settings import AccountSettings, ServerUrl, SigningSecret, is_loopback
-from evpay_providers.braintree.amounts import EXPONENTS
+from evpay_providers.braintree.amounts import BRAINTREE_EXPONENTS
 
 __all__ = ["BraintreeSettings"]
 
@@ -85,7 +85,7 @@ class BraintreeSettings(AccountSettings):
     @classmethod
     def _known_currencies(cls, value: Mapping[str, str]) -> Mapping[str, str]:
         for currency, account in value.items():
-            if currency not in EXPONENTS:
+            if currency not in BRAINTREE_EXPONENTS:
                 raise ValueError(f"{currency!r} is not a currency that Braintree takes; write it as EUR")
             if not _SEGMENT.match(account):
                 raise ValueError(f"the merchant account of {currency} is letters, digits, - and _")

@@ -16,7 +16,7 @@ PAGE: Final = 50
 
 # A transaction's type: money that came, and money that went back.
 # https://developer.paypal.com/braintree/docs/reference/response/transaction (checked 2026-11-20)
-KINDS: Final[Mapping[str, OperationKind]] = {"sale": OperationKind.CAPTURE, "credit": OperationKind.REFUND}
+LINE_KINDS: Final[Mapping[str, OperationKind]] = {"sale": OperationKind.CAPTURE, "credit": OperationKind.REFUND}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ def settlement_line(transaction: Answer) -> SettlementLine:
     operation itself.
     """
     amount = amount_of(transaction)
-    kind = KINDS.get(str(transaction.get("type")))
+    kind = LINE_KINDS.get(str(transaction.get("type")))
     parent = transaction.get("authorized_transaction_id") or transaction.get("refunded_transaction_id")
     gross = from_minor(-to_minor(amount), amount.currency.code) if transaction.get("type") == "credit" else amount
     settled = events_of(transaction, "settled") or [{"timestamp": transaction["updated_at"]}]

@@ -12,7 +12,7 @@ from evpay_providers.stripe.params import REFERENCE
 __all__ = ["next_cursor", "settlement_line", "settlement_params"]
 
 # https://docs.stripe.com/reports/balance-transaction-types (checked 2026-11-20). Not listed: neither ours nor money.
-SETTLEMENT_KINDS: Final[Mapping[str, OperationKind]] = {
+LINE_KINDS: Final[Mapping[str, OperationKind]] = {
     "charge": OperationKind.CAPTURE,
     "payment": OperationKind.CAPTURE,
     "refund": OperationKind.REFUND,
@@ -56,7 +56,7 @@ def settlement_line(entry: Answer) -> SettlementLine:
     currency = entry["currency"]
     return SettlementLine(
         id=entry["id"],
-        kind=SETTLEMENT_KINDS.get(entry["type"]) or SETTLEMENT_KINDS.get(entry.get("reporting_category") or ""),
+        kind=LINE_KINDS.get(entry["type"]) or LINE_KINDS.get(entry.get("reporting_category") or ""),
         gross=from_stripe(entry["amount"], currency),
         fee=from_stripe(entry["fee"], currency),
         net=from_stripe(entry["net"], currency),
