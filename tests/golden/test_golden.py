@@ -16,9 +16,14 @@ def load(path):
     return read_json(path.read_bytes())
 
 
-def price(case):
+def price(case, expected):
     tariff = case / "tariff.json"
-    return price_cdr(load(case / "cdr.json"), load(tariff) if tariff.exists() else None, time_zone="Europe/Amsterdam")
+    return price_cdr(
+        load(case / "cdr.json"),
+        load(tariff) if tariff.exists() else None,
+        time_zone=expected.get("time_zone", "Europe/Amsterdam"),
+        reservation_expired=expected.get("reservation_expired", False),
+    )
 
 
 def same(expected, exact):
@@ -34,11 +39,11 @@ def test_golden_case(case):
 
     if "error" in expected:
         with pytest.raises(InvalidInput) as refused:
-            price(case)
+            price(case, expected)
 
         assert expected["error"] == {"code": refused.value.code, "path": refused.value.path}
         return
-    cost = price(case)
+    cost = price(case, expected)
     totals = {side: cost.to_json()[f"total_{side}"] for side in ("excl", "incl")}
 
     assert expected["total_cost"] == totals
@@ -50,4 +55,4 @@ def test_golden_case(case):
 def test_every_case_says_why():
     """A case without a reason teaches nobody."""
     assert all(load(case / "expected.json")["why"] for case in CASES)
-    assert len(CASES) >= 12
+    assert len(CASES) >= 40
