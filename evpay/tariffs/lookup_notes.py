@@ -34,7 +34,7 @@ def lookup_notes(compiled: CompiledTariff, record: Cdr, clock: ZoneClock | None)
         period = item.period
         if period.is_reservation:
             continue
-        missing = axes.missing(period.measured) if period.energy or period.time or period.parking else []
+        missing = _missing(compiled, period)
         if missing:
             message = f"The tariff asks for {', '.join(missing)}, which the period does not say."
             notes.append(Note(code="measurement_missing", message=message, path=item.path))
@@ -46,6 +46,26 @@ def lookup_notes(compiled: CompiledTariff, record: Cdr, clock: ZoneClock | None)
             notes.append(Note(code="period_spans_price_change", message=message, path=item.path))
         energy += period.energy
     return notes
+
+
+def _used(period: Period) -> list[Dimension]:
+    volumes = {Dimension.ENERGY: period.energy, Dimension.TIME: period.time, Dimension.PARKING_TIME: period.parking}
+    return [dimension for dimension, volume in volumes.items() if volume]
+
+
+def _missing(compiled: CompiledTariff, period: Period) -> list[str]:
+    """Return what was not measured although a price of what the period used depends on it."""
+    missing = compiled.axes.missing(period.measured)
+    if not missing:
+        return []
+    used = _used(period)
+    asked = {
+        compiled.axes.kinds[place].name
+        for candidate in compiled.candidates
+        if candidate.tariff == period.tariff and candidate.dimension in used
+        for place, _ in candidate.masks
+    }
+    return [name for name in missing if name in asked]
 
 
 def _change(
@@ -62,8 +82,7 @@ def _change(
     def cell(at_us: int, so_far: int) -> Cell:
         return compiled.cell(axes.number(first, at_us, so_far, at_us - start_us, period.measured, clock))
 
-    volumes = {Dimension.ENERGY: period.energy, Dimension.TIME: period.time, Dimension.PARKING_TIME: period.parking}
-    used = [dimension for dimension, volume in volumes.items() if volume]
+    used = _used(period)
     at_start = cell(span[0], energy)
     begin, end = (span[0], energy), (span[1], energy + period.energy)
     for at_us, so_far in cuts(axes, begin, end, start_us=start_us, clock=clock)[:-1]:
