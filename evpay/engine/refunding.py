@@ -1,5 +1,8 @@
 """Refunds: of a payment, or of a receipt, which gives a credit note."""
 
+import json
+from collections.abc import Sequence
+
 from evpay.engine.case import Case
 from evpay.engine.closing import creditable, note_of, notes_due
 from evpay.engine.context import Context
@@ -8,14 +11,14 @@ from evpay.engine.paying import Payer, minor_of, refusal
 from evpay.errors import InvalidInput, NotFound, StoreUnavailable, UnsupportedOperation
 from evpay.ids import digest
 from evpay.money import Money, from_minor, to_minor
-from evpay.payments.operation import UNSETTLED, OperationKind
+from evpay.payments.operation import UNSETTLED, OperationKind, OperationState
 from evpay.payments.outcome import Handle
-from evpay.payments.records import PaymentRecord
+from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.providers import RefundRequest
 from evpay.receipts.model import Receipt, ReceiptKind
 from evpay.store import reads
 
-__all__ = ["Refunder"]
+__all__ = ["Refunder", "capture_for"]
 
 
 class Refunder:
@@ -41,7 +44,7 @@ class Refunder:
             minor = wanted if wanted is not None else known.amount if known is not None else refundable
             if known is None:
                 self._check_refund(now, payment, minor, refundable)
-            captures = [o for o in now.snapshot.of(payment.id) if o.kind is OperationKind.CAPTURE and o.provider_ref]
+            capture = capture_for(now.snapshot.of(payment.id), minor)
             return self._payer.draft(
                 now,
                 payment,
@@ -54,7 +57,7 @@ class Refunder:
                     payment_reference=payment.reference,
                     handle=payment.handle or Handle(id=""),
                     amount=from_minor(minor, payment.currency),
-                    capture_id=captures[0].provider_ref if captures else None,
+                    capture_id=None if capture is None else capture.provider_ref,
                     note=reason,
                 ),
                 reason=reason,
@@ -121,6 +124,27 @@ class Refunder:
                 "Ask again with the same key."
             )
         return note
+
+
+def capture_for(operations: Sequence[OperationRecord], amount: int) -> OperationRecord | None:
+    """Return the capture that a refund is of: of several, the one of which most is left, if that is enough.
+
+    None is enough: then the processor decides whether it gives back several captures at once.
+    """
+    captures = [o for o in operations if _is_there(o) and o.kind is OperationKind.CAPTURE and o.provider_ref]
+    if len(captures) < 2:
+        return captures[0] if captures else None
+    left = {found.provider_ref: found.confirmed or 0 for found in captures}
+    for refund in operations:
+        of = json.loads(refund.request).get("capture_id") if refund.kind is OperationKind.REFUND else None
+        if of in left and (_is_there(refund) or refund.state in UNSETTLED):
+            left[of] -= refund.amount
+    most = max(captures, key=lambda found: left[found.provider_ref])
+    return most if left[most.provider_ref] >= amount else None
+
+
+def _is_there(operation: OperationRecord) -> bool:
+    return operation.state is OperationState.SUCCEEDED
 
 
 def _refunding(case: Case, payment: PaymentRecord) -> int:

@@ -89,7 +89,11 @@ class VoidRequest(_Effect):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequest(_Effect):
-    """Give back `amount` of what was captured."""
+    """Give back `amount` of what was captured.
+
+    `capture_id` is the capture that it is of. None: not known, or no single one of several is large enough, and the
+    processor decides whether it gives back several at once.
+    """
 
     payment_reference: str
     handle: Handle

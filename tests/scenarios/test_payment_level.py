@@ -299,6 +299,22 @@ async def test_a_second_final_capture_under_another_key_is_refused() -> None:
             await sim.pay.payments.capture(intent.id, eur("5.00"), key="another")
 
 
+@pytest.mark.parametrize("amounts", [["20.00"], ["12.00", "5.00", "3.00"]])
+async def test_what_was_captured_in_parts_is_refunded_as_it_is_asked(amounts: list[str]) -> None:
+    """In one, where the processor can, and in parts other than those that were captured."""
+    processor = sandbox(multiple_captures=True)
+    async with a_day(processor) as sim:
+        intent = await held(sim)
+        await sim.pay.payments.capture(intent.id, eur("5.00"), final=False, key="a")
+        await sim.pay.payments.capture(intent.id, eur("15.00"), key="b")
+        for amount in amounts:
+            intent = await sim.pay.payments.refund(intent.id, eur(amount), reason="goodwill", key=amount)
+
+        assert (intent.status, intent.facts.refunded, processor.books.payments()[0].refunded) == (
+            "refunded", 2_000, 2_000
+        )  # fmt: skip
+
+
 async def test_several_captures_where_the_hold_allows_them() -> None:
     """Each under its own key; the last one is final."""
     processor = sandbox(multiple_captures=True)

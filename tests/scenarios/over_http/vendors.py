@@ -1,7 +1,8 @@
 """What a story needs to know of each gateway: its set-up, its test methods, and how the world acts on it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from evpay_contrib_emulators import RunningEmulator
@@ -26,7 +27,8 @@ class Gateway:
     the driver pass, and returns what the browser brings back; without it, as where the challenge comes before the
     request, `upgraded` returns the method that has passed it.
     `night_s`: how long until a capture may be refunded. `expired_s`: how long until a hold has surely lapsed.
-    `options` are the emulator's. `dispute` lets the cardholder's bank take back a payment, named by the gateway's id.
+    `options` are the emulator's. `several` are settings with which a hold is captured in parts, `several_options` the
+    emulator's. `dispute` lets the cardholder's bank take back a payment, named by the gateway's id.
     """
 
     name: str
@@ -39,8 +41,15 @@ class Gateway:
     upgraded: Callable[[RunningEmulator], PaymentMethod] | None = None
     empty_card: Callable[[RunningEmulator], Any] = lambda _: None
     options: Mapping[str, Any] = field(default_factory=dict)
+    several: Mapping[str, Any] = field(default_factory=dict)
+    several_options: Mapping[str, Any] = field(default_factory=dict)
     night_s: float = 0
     expired_s: float = 8 * 86_400
+
+    @property
+    def in_parts(self) -> "Gateway":
+        """The same gateway, with an account that captures a hold in parts."""
+        return replace(self, provider=partial(self.provider, **self.several))
 
 
 def _stripe(url: str, **settings: Any) -> StripeProvider:
@@ -128,6 +137,7 @@ GATEWAYS: Final[Mapping[str, Gateway]] = {
     "stripe": Gateway(
         name="stripe",
         options={"webhook_secrets": [_SECRET]},
+        several={"request_multicapture": True},
         provider=_stripe,
         approve=PaymentMethod("pm_card_visa"),
         poor=PaymentMethod("pm_card_chargeDeclinedInsufficientFunds"),
@@ -138,6 +148,8 @@ GATEWAYS: Final[Mapping[str, Gateway]] = {
     "adyen": Gateway(
         name="adyen",
         options={"api_key": "AQE-test-key-of-the-scenarios", "hmac_key": _HMAC_KEY},
+        several={"multiple_captures": True},
+        several_options={"multiple_partial_captures": True},
         provider=_adyen,
         approve=_adyen_card(),
         poor=_adyen_card(holder="NOT_ENOUGH_BALANCE"),
@@ -149,6 +161,8 @@ GATEWAYS: Final[Mapping[str, Gateway]] = {
     "braintree": Gateway(
         name="braintree",
         options={**_BRAINTREE, "merchant_accounts": {"scenario_eur": "EUR"}},
+        several={"partial_settlement": ("credit_card", "paypal_account")},
+        several_options={"card_partial_settlement": True},
         provider=_braintree,
         approve=PaymentMethod("fake-valid-visa-nonce"),
         poor=PaymentMethod("fake-valid-mastercard-nonce"),

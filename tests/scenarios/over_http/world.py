@@ -157,15 +157,16 @@ class World:
 
 @asynccontextmanager
 async def a_world(
-    folder: Path, emulators: Mapping[str, RunningEmulator], *, names: Iterable[str]
+    folder: Path, emulators: Mapping[str, RunningEmulator], *, names: Iterable[str], several: bool = False
 ) -> AsyncIterator[World]:
-    """Open a backend with these gateways, in this order."""
-    gateways = {name: GATEWAYS[name] for name in names}
+    """Open a backend with these gateways, in this order; with `several`, holds are captured in parts."""
+    gateways = {name: GATEWAYS[name].in_parts if several else GATEWAYS[name] for name in names}
     chosen = {name: emulators[name] for name in gateways}
     listener = socket.create_server(("127.0.0.1", 0))
     address = f"http://127.0.0.1:{listener.getsockname()[1]}"
     for name, emulator in chosen.items():
         emulator.clear()
+        emulator.configure(**(gateways[name].several_options if several else {}))
         emulator.send_webhooks_to(f"{address}/webhooks/{name}")
     world = World(store=f"sqlite:///{folder / 'evpay.db'}", env=AheadEnv(), emulators=chosen, gateways=gateways)
     await world.open(*gateways)
