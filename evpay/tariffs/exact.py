@@ -31,12 +31,12 @@ _PLAIN_NUMBER: Final = re.compile(r"[+-]?\d{1,40}(?:\.\d{1,40})?(?:[eE][+-]?\d{1
 _FRACTION: Final = re.compile(r"-?\d{1,400}(?:/\d{1,400}|\.\d{1,400})?\Z", re.ASCII)
 
 
-def exact_decimal(value: object) -> Decimal:
+def exact_decimal(value: object, *, decimals: int = MAX_DECIMALS) -> Decimal:
     """Return a string, int or Decimal as Decimal; everything that may have lost digits is refused.
 
     Raises:
         InvalidInput: `inexact_number` for floats and other types, `malformed_number` for text that is no number,
-            `number_out_of_range` beyond 12 digits before or 12 decimals after the point.
+            `number_out_of_range` beyond 12 digits before or `decimals` after the point.
 
     >>> exact_decimal("0.49")
     Decimal('0.49')
@@ -54,9 +54,9 @@ def exact_decimal(value: object) -> Decimal:
     number = Decimal(value)
     if not number.is_finite():
         raise InvalidInput(f"{number} is not a number that can be priced.", code="malformed_number")
-    if (number and number.adjusted() >= _MAX_MAGNITUDE) or decimals_of(number) > MAX_DECIMALS:
+    if (number and number.adjusted() >= _MAX_MAGNITUDE) or decimals_of(number) > decimals:
         raise InvalidInput(
-            f"{number:.3e} is out of range: at most {_MAX_MAGNITUDE} digits before and {MAX_DECIMALS} after the point.",
+            f"{number:.3e} is out of range: at most {_MAX_MAGNITUDE} digits before and {decimals} after the point.",
             code="number_out_of_range",
         )
     return number or Decimal(0).scaleb(-decimals_of(number))

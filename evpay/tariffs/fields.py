@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from evpay.errors import InvalidInput
-from evpay.tariffs.exact import exact_decimal
+from evpay.tariffs.exact import MAX_DECIMALS, exact_decimal
 from evpay.tariffs.lines import Note
 
 __all__ = ["Fields", "join", "micros_of"]
@@ -86,7 +86,7 @@ class Fields:
         """Return an object, or None if it is absent."""
         return Fields(self.document[name], self.at(name), self.notes) if self.has(name) else None
 
-    def number(self, name: str) -> Decimal:
+    def number(self, name: str, *, decimals: int = MAX_DECIMALS) -> Decimal:
         """Return a number that must be there; a number written as text is taken, with a note.
 
         Raises:
@@ -94,7 +94,7 @@ class Fields:
         """
         value = self.require(name)
         try:
-            number = exact_decimal(value)
+            number = exact_decimal(value, decimals=decimals)
         except InvalidInput as error:
             raise InvalidInput(error.message, code=error.code, path=self.at(name)) from error
         if isinstance(value, str):

@@ -34,6 +34,8 @@ _NOT_PRICED: Final[Mapping[str, str]] = {
 _RESERVATIONS: Final = frozenset({"RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
 _COSTS: Final = ("total_cost", "total_energy_cost", "total_time_cost", "total_parking_cost", "total_fixed_cost")
 _MAX_UNITS: Final = 10**6
+_VOLUME_DECIMALS: Final = 40
+"""Records written from floats have 17 digits; what is finer than a tick is rounded, with a note."""
 
 
 class CdrPeriod:
@@ -175,7 +177,7 @@ def _pass_over(dimension: Fields, name: str) -> None:
 
 
 def _amount(dimension: Fields, name: str) -> int:
-    volume = dimension.number("volume")
+    volume = dimension.number("volume", decimals=_VOLUME_DECIMALS)
     if abs(volume) > _MAX_UNITS:
         raise InvalidInput(
             f"{name} of {volume} is beyond any session.", code="absurd_volume", path=dimension.at("volume")
@@ -215,7 +217,7 @@ def _take_wh_for_kwh(cdr: Cdr, fields: Fields) -> None:
     name = "total_energy" if fields.has("total_energy") else "kwh"
     if not fields.has(name):
         return
-    total, _ = ticks_from_units(fields.number(name))
+    total, _ = ticks_from_units(fields.number(name, decimals=_VOLUME_DECIMALS))
     volume = sum(period.period.energy for period in cdr.periods)
     if total <= 0 or not 999 * total <= volume <= 1001 * total:
         return
