@@ -97,7 +97,7 @@ class Inbox:
         that evidence is lost. An account that is not ours could be anybody's word, and is only logged.
         """
         now_us = self._context.env.now_us()
-        _log.warning("a webhook was refused", extra={"account": account[:64], "status": error.status})
+        _log.info("a webhook was refused", extra={"account": account[:64], "status": error.status})
         told_us = self._told_us.get((account, error.status))
         if account not in self._context.providers or (told_us is not None and now_us - told_us < _HOUR_US):
             return

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Final, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
@@ -77,6 +77,10 @@ class AdyenSettings(AccountSettings):
     send_descriptor: bool = False
     report_key: SecretStr | None = None
     first_settlement_batch: Annotated[int, Field(ge=1)] = 1
+
+    if TYPE_CHECKING:  # a secret is given as text, and a default may come from the environment: say so to type checkers
+
+        def __init__(self, **fields: Any) -> None: ...
 
     @field_validator("api_key", "report_key")
     @classmethod

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
@@ -71,6 +71,10 @@ class BraintreeSettings(AccountSettings):
     partial_settlement: tuple[str, ...] = ()
     company: str | None = None
     reference_field: Annotated[str | None, Field(pattern=r"^[a-z0-9_]{1,255}$")] = None
+
+    if TYPE_CHECKING:  # a secret is given as text, and a default may come from the environment: say so to type checkers
+
+        def __init__(self, **fields: Any) -> None: ...
 
     @field_validator("merchant_id", "public_key")
     @classmethod

@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr, field_validator
 
@@ -47,6 +47,10 @@ class StripeSettings(AccountSettings):
     request_multicapture: bool = False
     cards_only: bool | None = None
     stripe_account: str | None = None
+
+    if TYPE_CHECKING:  # a secret is given as text, and a default may come from the environment: say so to type checkers
+
+        def __init__(self, **fields: Any) -> None: ...
 
     @field_validator("api_key")
     @classmethod

@@ -16,7 +16,6 @@ from datetime import datetime
 from importlib.util import find_spec
 from typing import Any, Final
 
-from evpay.cli.demo.clock import SessionClock
 from evpay.cli.stand_ins import stand_in
 from evpay.client import EvPay
 from evpay.errors import ConfigurationError
@@ -27,6 +26,7 @@ __all__ = ["EMULATED", "Emulated", "are_installed", "emulated", "settled"]
 
 EMULATED: Final = ("stripe", "adyen", "braintree")
 _PACKAGE: Final = "evpay_contrib_emulators"
+_CLOCK: Final = "/_emulator/clock"
 _ANSWER_S: Final = 10
 _POLL_S: Final = 0.03  # longer than an emulator takes to notice that it has something to send
 _POLLS: Final = 200
@@ -65,10 +65,10 @@ class Emulated:
         known = stand_in(self.name)
         return build(self.name, self.name, {**known.options, **known.at_emulator, "base_url": self.url})
 
-    async def follow(self, clock: SessionClock) -> None:
-        """Set its clock by the session's."""
-        now = datetime.fromisoformat((await self._asked("GET", "/_emulator/clock"))["now"])
-        await self._asked("POST", "/_emulator/clock", {"advance": (clock.now() - now).total_seconds()})
+    def follow(self, at: datetime) -> None:
+        """Set its clock."""
+        now = datetime.fromisoformat(_asked(f"{self.url}{_CLOCK}", "GET", None)["now"])
+        _asked(f"{self.url}{_CLOCK}", "POST", {"advance": (at - now).total_seconds()})
 
     async def books(self) -> list[dict[str, Any]]:
         """Return every payment that it holds, in minor units."""
@@ -121,10 +121,9 @@ def _started(name: str) -> "subprocess.Popen[bytes]":
     )
 
 
-async def settled(pay: EvPay, clock: SessionClock, emulators: Iterable[Emulated]) -> None:
+async def settled(pay: EvPay, emulators: Iterable[Emulated]) -> None:
     """Let the gateways say what they have to say, and let the backend do what is due."""
     for emulator in emulators:
-        await emulator.follow(clock)
         for _ in range(_POLLS):
             await asyncio.sleep(_POLL_S)
             if await emulator.has_said_all():

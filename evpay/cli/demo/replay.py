@@ -49,7 +49,7 @@ async def replay(place: Place, run: Replay) -> AsyncIterator[Step]:
     ):
         door.pay = pay
         if run.emulator is not None:
-            await run.emulator.follow(clock)
+            clock.lead(run.emulator.follow)
             await run.emulator.send_webhooks_to(door.address)
         yield Step.opened(place, title=f"evpay demo: a recorded session paid at {name}", accounts=[name])
         yield Step.recording(run.file, run.recording)
@@ -63,10 +63,10 @@ async def replay(place: Place, run: Replay) -> AsyncIterator[Step]:
     yield Step.check(found)
 
 
-async def _answered(pay: EvPay, clock: SessionClock, run: Replay) -> None:
+async def _answered(pay: EvPay, run: Replay) -> None:
     """Wait for what an emulator says later."""
     if run.emulator is not None:
-        await settled(pay, clock, [run.emulator])
+        await settled(pay, [run.emulator])
 
 
 async def _session(pay: EvPay, clock: SessionClock, place: Place, run: Replay) -> AsyncIterator[Step]:
@@ -85,14 +85,14 @@ async def _session(pay: EvPay, clock: SessionClock, place: Place, run: Replay) -
     if begun.session.admission is not Admission.ALLOW:
         yield Step.denied(session, intent)
         return
-    await _answered(pay, clock, run)
+    await _answered(pay, run)
     yield Step.started(session, await pay.payments.get(_SESSION))
     before, last, late = _parted(recorded.readings)
     async for step in follow(pay, clock, _SESSION, before):
         yield step
     clock.move(last.arrived_at)
     number = (await pay.finish(_SESSION, last.reading)).number
-    await _answered(pay, clock, run)
+    await _answered(pay, run)
     receipt = await pay.receipts.get(number)
     yield Step.finished(await pay.sessions.get(_SESSION), receipt, await pay.payments.get(_SESSION))
     yield Step.receipt(receipt, (await pay.receipts.render(number, "text")).decode())
@@ -101,7 +101,7 @@ async def _session(pay: EvPay, clock: SessionClock, place: Place, run: Replay) -
     facts = (await pay.payments.get(_SESSION)).facts
     if (back := _back(from_minor(facts.captured, facts.currency))) is not None:
         note = await pay.refund(number, back, reason="goodwill", key="demo")
-        await _answered(pay, clock, run)
+        await _answered(pay, run)
         yield Step.refunded(await pay.receipts.get(note.number), await pay.payments.get(_SESSION))
 
 

@@ -34,11 +34,11 @@ async def switching(
 ) -> AsyncIterator[Step]:
     """Begin a session at each gateway, the first line of the set-up changed in between; finish all of them."""
     async with receiving() as door:
+        clock = SessionClock(datetime.now(UTC))
         for emulator in emulators.values():
             await emulator.send_webhooks_to(door.address)
-        host = _Host(
-            place=place, emulators=emulators, site=site, policy=policy, door=door, clock=SessionClock(datetime.now(UTC))
-        )
+            clock.lead(emulator.follow)
+        host = _Host(place=place, emulators=emulators, site=site, policy=policy, door=door, clock=clock)
         async for step in _told(host):
             yield step
 
@@ -68,7 +68,7 @@ class _Host:
 
     async def settled(self, pay: EvPay) -> None:
         """Wait until the gateways have said all, and do what is due."""
-        await settled(pay, self.clock, self.emulators.values())
+        await settled(pay, self.emulators.values())
 
 
 async def _told(host: _Host) -> AsyncIterator[Step]:

@@ -159,7 +159,7 @@ def test_token_is_in_no_repr_and_no_message():
     """A token is as good as the card at its processor."""
     method = PaymentMethod("tok_secret", customer="cus_1")
     with pytest.raises(InvalidInput) as refusal:
-        PaymentMethod("tok_secret" * 999)
+        PaymentMethod("tok_secret" * 9_999)
 
     assert "tok_secret" not in f"{method!r}{method}{refusal.value}"
 

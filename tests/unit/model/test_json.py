@@ -36,6 +36,7 @@ from evpay import (
     Receipt,
     Recovery,
     RunClientSdk,
+    SavedMethod,
     Seller,
     Session,
     Site,
@@ -140,6 +141,7 @@ MODELS = [
     METHOD, READING, SITE, CONNECTOR, SESSION, TARIFF, ATTEMPT, INTENT, DEBT, EXPOSURE, RECEIPT, PROBLEM, Site(id="X"),
     PaymentMethod("t"), Policy(), Policy(hold=["5 EUR", "50 NOK"], raise_step="5 EUR", pricing={"decimals": 2}),
     PricingPolicy(), Seller(), Recovery(), WebhookReply(),
+    SavedMethod(id="sm_1", driver="anna", method=METHOD, created_at=AT),
 ]  # fmt: skip
 TOLD = {"subject": "S", "number": 7, "at": AT}
 EVENTS = [
