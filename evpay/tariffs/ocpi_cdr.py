@@ -33,6 +33,7 @@ _NOT_PRICED: Final[Mapping[str, str]] = {
 }
 _RESERVATIONS: Final = frozenset({"RESERVATION_EXPIRES", "RESERVATION_OVERTIME"})
 _COSTS: Final = ("total_cost", "total_energy_cost", "total_time_cost", "total_parking_cost", "total_fixed_cost")
+_ONLY_IN_211: Final = ("stop_date_time", "auth_id", "start_datetime")
 _MAX_UNITS: Final = 10**6
 _VOLUME_DECIMALS: Final = 40
 """Records written from floats have 17 digits; what is finer than a tick is rounded, with a note."""
@@ -73,7 +74,9 @@ def read_cdr(document: object, *, policy: PricingPolicy) -> Cdr:
     """
     notes: list[Note] = []
     fields = Fields(document, "", notes)
-    start_us = micros_of(fields.moment("start_date_time"))
+    # A Session of OCPI 2.1.1 spells its instants without the underscore (mod_sessions.md).
+    old_session = fields.has("start_datetime") and not fields.has("start_date_time")
+    start_us = micros_of(fields.moment("start_datetime" if old_session else "start_date_time"))
     cdr = Cdr(
         currency=fields.text("currency"),
         start_us=start_us,
@@ -82,8 +85,8 @@ def read_cdr(document: object, *, policy: PricingPolicy) -> Cdr:
         notes=notes,
     )
     cdr.tariffs = [item.document for item in fields.objects("tariffs")]
-    if not isinstance(fields.document.get("charging_periods"), list | tuple):
-        fields.require("charging_periods")
+    if not fields.has("kwh") and not isinstance(fields.document.get("charging_periods"), list | tuple):
+        fields.require("charging_periods")  # a Session may have none yet
     within = int(policy.snap_seconds * TICKS_PER_SECOND)
     cdr.periods = [_period(item, within) for item in fields.objects("charging_periods")]
     _check_order(cdr, fields)
@@ -96,7 +99,7 @@ def read_cdr(document: object, *, policy: PricingPolicy) -> Cdr:
 
 
 def _end(fields: Fields, start_us: int) -> int | None:
-    name = "stop_date_time" if fields.has("stop_date_time") else "end_date_time"
+    name = next((name for name in ("stop_date_time", "end_datetime") if fields.has(name)), "end_date_time")
     if not fields.has(name) and fields.has("kwh"):
         return None  # a Session that is still running
     end_us = micros_of(fields.moment(name))
@@ -124,7 +127,7 @@ def _version(fields: Fields) -> str:
         return "2.3.0"
     if any(isinstance(tariff, Mapping) and "tax_included" in tariff for tariff in embedded):
         return "2.3.0"
-    return "2.1.1" if "stop_date_time" in document or "auth_id" in document else "2.2.1"
+    return "2.1.1" if any(name in document for name in _ONLY_IN_211) else "2.2.1"
 
 
 def _period(fields: Fields, within: int) -> CdrPeriod:
@@ -213,14 +216,14 @@ def _check_order(cdr: Cdr, fields: Fields) -> None:
 
 
 def _take_wh_for_kwh(cdr: Cdr, fields: Fields) -> None:
-    """Divide ENERGY by 1000 if the record's own total is a thousandth of it, as in records that write Wh."""
+    """Divide ENERGY by 1000 if the record's own total is about a thousandth of it, as in records that write Wh."""
     name = "total_energy" if fields.has("total_energy") else "kwh"
     if not fields.has(name):
         return
     total, _ = ticks_from_units(fields.number(name, decimals=_VOLUME_DECIMALS))
     volume = sum(period.period.energy for period in cdr.periods)
-    if total <= 0 or not 999 * total <= volume <= 1001 * total:
+    if total <= 0 or not 950 * total <= volume <= 1050 * total:
         return
     for period in cdr.periods:
         period.period.energy = (period.period.energy + 500) // 1000
-    fields.note("energy_in_wh", f"ENERGY adds up to a thousand times {name}: read as Wh.", "charging_periods")
+    fields.note("energy_in_wh", f"ENERGY adds up to about a thousand times {name}: read as Wh.", "charging_periods")

@@ -461,3 +461,18 @@ def test_typed_tariff_prices_a_record():
     """Beside documents, Tariff objects are taken."""
     assert totals(price_cdr(cdr(("ENERGY", 2)), [Tariff.from_ocpi(tariff())])) == ["1.00", "1.00"]
     assert compile_tariff(Tariff.from_ocpi(tariff())) is compile_tariff(Tariff.from_ocpi(tariff()))
+
+
+def test_session_of_the_oldest_version_is_read():
+    """Its instants are spelled without the underscore, and it knows no tax."""
+    record = {"id": "S", "currency": "EUR", "kwh": 2, "auth_id": "A", "start_datetime": "2026-03-02T10:00:00Z",
+              "end_datetime": "2026-03-02T11:00:00Z"}  # fmt: skip
+    periods = [{"start_date_time": "2026-03-02T10:00:00Z", "dimensions": [{"type": "ENERGY", "volume": 2}]}]
+    plain = {"id": "T", "currency": "EUR", "elements": [{"price_components": [
+        {"type": "ENERGY", "price": Decimal("0.5"), "step_size": 1}]}]}  # fmt: skip
+
+    begun = price_cdr(record | {"kwh": 0}, plain)
+    cost = price_cdr(record | {"charging_periods": periods}, plain)
+
+    assert (cost.total_excl.amount, cost.total_incl) == (1, None)
+    assert (begun.total_excl.amount, codes(begun)) == (0, ["no_charging_periods"])
