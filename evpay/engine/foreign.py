@@ -7,6 +7,7 @@ What is known of its parts is kept in its request: `{"final": false, "parts": {"
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from evpay.engine.case import Case, is_wanted
@@ -21,7 +22,7 @@ from evpay.payments.records import OperationRecord, PaymentRecord
 from evpay.store.commit import Commit, Insert, Update
 from evpay.store.rows import operation_values
 
-__all__ = ["PROCESSOR", "Told", "against_plan", "is_about", "is_early", "told_by_report", "untold"]
+__all__ = ["PROCESSOR", "Told", "against_plan", "is_about", "is_early", "lapsed", "told_by_report", "untold"]
 
 PROCESSOR: Final = "processor"
 """The actor of everything here."""
@@ -40,6 +41,7 @@ _RESTS_ON: Final[Mapping[OperationKind, frozenset[OperationKind]]] = {
 }
 """What of ours must be settled before a message about theirs can be judged: it may have overtaken the other one."""
 
+_DAY_US: Final = 86_400 * 1_000_000
 _TAKEN_BEFORE: Final = frozenset({Funding.DEPOSIT, Funding.EXTERNAL})
 """Here a capture moves nothing at the processor, so its totals are other ones than ours."""
 
@@ -107,9 +109,27 @@ def _ended(payment: PaymentRecord, report: Report) -> Outcome:
 
 def _has_overtaken(case: Case, payment: PaymentRecord, report: Report, *, event_id: str | None) -> bool:
     """Say whether a message of theirs rests on something of ours that is still open. A look-up tells both at once."""
+    return event_id is not None and _is_open(case, payment, _RESTS_ON.get(report.kind, frozenset()))
+
+
+def _is_open(case: Case, payment: PaymentRecord, kinds: frozenset[OperationKind]) -> bool:
     open_ = (o for o in case.snapshot.of(payment.id) if o.state in _ON_ITS_WAY and o.actor != PROCESSOR)
-    rests_on = _RESTS_ON.get(report.kind, frozenset())
-    return event_id is not None and any(found.kind in rests_on for found in open_)
+    return any(found.kind in kinds for found in open_)
+
+
+def lapsed(case: Case, payment: PaymentRecord, seen: object, *, now_us: int) -> Observation | None:
+    """Return the end of a hold of which a look-up does not say whether its rest is free, or None if it may be open.
+
+    The processor has stated the instant at which it ends; a day later it is over. An adapter's own guess is not enough.
+    """
+    stated = payment.hold is not None and isinstance(payment.hold.expires, datetime)
+    is_over = payment.expires_us is not None and payment.expires_us + _DAY_US <= now_us
+    is_untold = isinstance(seen, Observation) and seen.totals is None
+    if not (stated and is_over and is_untold) or _is_open(case, payment, _RESTS_ON[OperationKind.VOID]):
+        return None
+    rest = from_minor(payment.facts.open_hold, payment.currency)
+    ended = Report(kind=OperationKind.VOID, outcome=Succeeded(amount=rest, id=f"{payment.reference}-lapsed"))
+    return Observation(payment_reference=payment.reference, reports=(ended,))
 
 
 def is_early(case: Case, payment: PaymentRecord, report: Report, *, event_id: str | None) -> bool:

@@ -13,6 +13,7 @@ from evpay.engine.context import Context
 from evpay.engine.drafts import update_payment
 from evpay.engine.ending import Ender
 from evpay.engine.evidence import Evidence
+from evpay.engine.foreign import lapsed
 from evpay.engine.metering import Meterer, as_of, step_minor, stop_requested
 from evpay.engine.recovery import Recoverer
 from evpay.engine.runner import Runner
@@ -151,8 +152,7 @@ class Housekeeper:
         writes: list[Write] = []
         if next_step(case, payment, capabilities) is None and payment.facts.open_hold > 0:
             if capabilities.look_up and payment.expires_us is not None and payment.expires_us <= now_us:
-                await self._recoverer.look(case, self._context.provider(payment), payment_id=payment_id)
-                case = await self._context.case(tenant, intent_id)
+                case = await self._look_after_expiry(case, payment_id, now_us=now_us)
                 payment = case.payment(payment_id)
             if await self._extended(case, payment):
                 return True
@@ -167,6 +167,18 @@ class Housekeeper:
             return False
         self._context.notify()
         return True
+
+    async def _look_after_expiry(self, case: Case, payment_id: str, *, now_us: int) -> Case:
+        """Ask about a hold whose time is over; where nothing is said of its rest, the time that was stated counts."""
+        tenant, intent_id = case.tenant, case.snapshot.intent.id
+        provider = self._context.provider(case.payment(payment_id))
+        seen = await self._recoverer.look(case, provider, payment_id=payment_id)
+        case = await self._context.case(tenant, intent_id)
+        ended = lapsed(case, case.payment(payment_id), seen, now_us=now_us)
+        if ended is None:
+            return case
+        await self._recoverer.apply(tenant, intent_id, payment_id, ended, source="expiry")
+        return await self._context.case(tenant, intent_id)
 
     async def _look_again(self, case: Case, payment_id: str) -> None:
         """Ask about a hold that is open although it was voided: the processor may have let it go by itself."""

@@ -1,15 +1,19 @@
 """What an observation says about each operation."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from evpay.engine.foreign import lapsed
 from evpay.engine.observing import in_order, is_early, lesson_of, lesson_of_totals
+from evpay.instants import instant
 from evpay.money import Money
 from evpay.payments.account import Funding
 from evpay.payments.facts import MoneyFacts
+from evpay.payments.lifecycle import expiry_us
 from evpay.payments.operation import OperationKind
-from evpay.payments.outcome import Failed, Observation, Pending, Report, Succeeded, Unknown
+from evpay.payments.outcome import Absent, Failed, Hold, Observation, Pending, Report, Succeeded, Unknown
 from evpay.payments.reasons import Reason
 from evpay.store.commit import Commit, Insert, Update
 from evpay.store.rows import operation_from
@@ -166,6 +170,57 @@ def test_end_of_a_hold_that_is_looked_up_waits_for_nothing():
 
     assert not early(world, "void", succeeded(1000, id="theirs-1"), event_id=None)
     assert heard(world, "void", succeeded(1000, id="theirs-1"), event_id=None)
+
+
+DAY = 86_400_000_000
+SAYS_NOTHING = Observation(payment_id="theirs")
+
+
+def ends(world, expires, seen=SAYS_NOTHING, *, later_us=2 * DAY):
+    """Return the end of a hold of which a look-up says that."""
+    expires_us = expiry_us(expires, sent_us=NOW)
+    record = replace(world.payment, hold=Hold(expires=expires), expires_us=expires_us)
+    world.case = world.case.after(record)
+    return lapsed(world.case, world.payment, seen, now_us=expires_us + later_us)
+
+
+def test_hold_whose_end_was_stated_is_over_a_day_later():
+    """What is open then is released, once."""
+    world = held()
+    world.learn(world.ask("capture", 600, final=False), succeeded(600))
+    (report,) = ends(world, instant(NOW + DAY)).reports
+
+    assert [True, False] == [heard(world, "void", report.outcome, event_id=None) for _ in range(2)]
+    assert (600, 400) == (world.payment.facts.captured, world.payment.facts.released)
+    world.check()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        {"expires": timedelta(days=1)},
+        {"expires": instant(NOW + DAY), "later_us": DAY - 1},
+        {"expires": instant(NOW + DAY), "seen": Unknown(detail="lost")},
+        {"expires": instant(NOW + DAY), "seen": Absent()},
+        {
+            "expires": instant(NOW + DAY),
+            "seen": Observation(payment_id="x", totals=MoneyFacts(currency="EUR", authorized=1000)),
+        },
+    ],
+    ids=["a guess", "just over", "not answered", "absent", "still open"],
+)
+def test_hold_may_still_be_open(case):
+    """The processor says so, or it is not known."""
+    assert ends(held(), **case) is None
+
+
+@pytest.mark.parametrize("kind", ["increment", "capture"])
+def test_hold_with_something_on_its_way_is_not_over(kind):
+    """What became of that comes first."""
+    world = held()
+    world.ask(kind, 1000, "unknown")
+
+    assert ends(world, instant(NOW + DAY)) is None
 
 
 def test_deposit_may_be_paid_back_in_part():
