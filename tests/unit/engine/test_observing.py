@@ -296,6 +296,18 @@ def test_chargeback_that_was_won_is_reversed():
     world.check()
 
 
+def test_chargeback_that_was_won_in_part_leaves_the_rest():
+    """The first is reversed, and what did not come back is another one."""
+    world = held()
+    world.learn(world.ask("capture", 1000), succeeded(1000))
+    heard(world, "chargeback", succeeded(1000, id="dp-1"))
+    heard(world, "chargeback", Failed(reason=Reason.OTHER, id="dp-1"), event_id="evt-2")
+    heard(world, "chargeback", succeeded(50, id="dp-1-lost"), event_id="evt-2")
+
+    assert (50, 950) == (world.payment.facts.charged_back, world.payment.facts.refundable)
+    assert 0 == looked(world, authorized=1000, captured=1000, charged_back=50)
+
+
 @pytest.mark.parametrize("outcome", [Pending(id="x"), Failed(reason=Reason.OTHER, id="x")])
 def test_own_doing_is_nothing_when_it_has_not_happened(outcome):
     """What they only tried is no fact of ours."""
