@@ -24,7 +24,7 @@ from evpay.tariffs.model import (
     Restrictions,
     Tariff,
 )
-from evpay.tariffs.policy import PricingPolicy
+from evpay.tariffs.policy import DEFAULT_POLICY, PricingPolicy
 from evpay.tariffs.tax import TaxGroup, require_tax_known, tax_group
 from evpay.tariffs.ticks import TICKS_PER_SECOND, TICKS_PER_UNIT, TICKS_PER_WH
 
@@ -140,12 +140,13 @@ class CompiledTariff:
             if restrictions is not None:
                 candidate.masks = self.axes.masks(restrictions, policy)
                 candidate.reservation = restrictions.reservation
-        self.groups = tuple(dict.fromkeys(self._group(candidate) for candidate in self.candidates))
+        of_candidate = [self._group(candidate) for candidate in self.candidates]
+        self.groups = tuple(dict.fromkeys(of_candidate))
         self._cells: dict[int, Cell] = {}
         scale = _scale(self.tariffs)
         excl_share = lcm(*(group.excl.denominator for group in self.groups if group.excl is not None))
         incl_share = lcm(*(group.incl.denominator for group in self.groups if group.incl is not None))
-        self._price(scale, excl_share, incl_share)
+        self._price(of_candidate, scale, excl_share, incl_share)
         self.excl_den = 10**scale * TICKS_PER_UNIT * excl_share
         self.incl_den = 10**scale * TICKS_PER_UNIT * incl_share
         self.limits = tuple((self._bound(tariff.min_price), self._bound(tariff.max_price)) for tariff in self.tariffs)
@@ -191,10 +192,9 @@ class CompiledTariff:
     def _group(self, candidate: Candidate) -> TaxGroup:
         return tax_group(self.tariffs[candidate.tariff], self.component(candidate), self.policy)
 
-    def _price(self, scale: int, excl_share: int, incl_share: int) -> None:
+    def _price(self, groups: Sequence[TaxGroup], scale: int, excl_share: int, incl_share: int) -> None:
         numbers = {group: number for number, group in enumerate(self.groups)}
-        for candidate in self.candidates:
-            group = self._group(candidate)
+        for candidate, group in zip(self.candidates, groups, strict=True):
             candidate.price = int(Fraction(self.component(candidate).price) * 10**scale)
             candidate.group = numbers[group]
             candidate.excl_weight = int((group.excl or 0) * excl_share)
@@ -267,7 +267,9 @@ def _unpriced(tariff: Tariff, element: int, name: str, *, prefix: str = "") -> I
 def compile_tariffs(
     tariffs: Sequence[Tariff], policy: PricingPolicy | None = None, *, paths: Sequence[str] | None = None
 ) -> CompiledTariff:
-    """Return tariffs of one currency, ready for pricing together; `paths` are their places in a document, for errors.
+    """Return tariffs of one currency, ready for pricing together; the same content is compiled once.
+
+    `paths` are their places in a document, for errors.
 
     Raises:
         InvalidInput: `unsupported_restriction` with the path of what is not priced yet; `currency_mismatch`;
@@ -285,12 +287,16 @@ def compile_tariffs(
                 code="currency_mismatch",
                 path=prefix + "currency",
             )
-    return CompiledTariff(tariffs, policy or PricingPolicy())
+    return _compiled(tuple(tariffs), policy or DEFAULT_POLICY)
 
 
 @lru_cache(maxsize=256)
+def _compiled(tariffs: tuple[Tariff, ...], policy: PricingPolicy) -> CompiledTariff:
+    return CompiledTariff(tariffs, policy)
+
+
 def compile_tariff(tariff: Tariff, policy: PricingPolicy | None = None) -> CompiledTariff:
-    """Return one tariff, ready for pricing; the same content is compiled once.
+    """Return one tariff, ready for pricing.
 
     Raises:
         InvalidInput: as `compile_tariffs`.

@@ -4,8 +4,10 @@ Versions 2.1.1, 2.2.1 and 2.3.0. Numbers are Decimal, int or text, never float: 
 What is tolerated leaves a note with a code and a JSON path; what cannot be priced is an `InvalidInput` with both.
 """
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from decimal import Decimal
+from typing import Any, Final
 
 from evpay.errors import InvalidInput
 from evpay.json_text import read_json
@@ -33,6 +35,10 @@ __all__ = [
     "tariff_version",
     "write_tariff",
 ]
+
+_KEPT: Final = 128
+_KEPT_TEXT: Final = 100_000
+_read_before: dict[tuple[str, ...], ReadTariff] = {}
 
 Offered = Tariff | Mapping[str, Any]
 
@@ -105,7 +111,24 @@ def _offered(record: Cdr, tariffs: Offered | Sequence[Offered] | None) -> tuple[
 def _read(document: Offered, record: Cdr, policy: PricingPolicy, path: str) -> ReadTariff:
     if isinstance(document, Tariff):
         return ReadTariff(tariff=document, version=record.version, notes=())
-    return read_tariff(document, least_version=record.version, policy=policy, path=path)
+    key = _key(document, record.version, policy, path)
+    known = None if key is None else _read_before.get(key)
+    if known is None:
+        known = read_tariff(document, least_version=record.version, policy=policy, path=path)
+        if key is not None:
+            if len(_read_before) >= _KEPT:
+                _read_before.clear()
+            _read_before[key] = known
+    return known
+
+
+def _key(document: Mapping[str, Any], version: str, policy: PricingPolicy, path: str) -> tuple[str, ...] | None:
+    """Return what tells a tariff apart, digit for digit and type for type; None for what is not kept."""
+    try:
+        text = json.dumps(document, default=_digits)
+    except (TypeError, ValueError, RecursionError):
+        return None
+    return (text, version, policy.missing_tax_included, path) if len(text) <= _KEPT_TEXT else None
 
 
 def _require_currency(record: Cdr, currency: str) -> None:
@@ -119,3 +142,9 @@ def _require_currency(record: Cdr, currency: str) -> None:
             code="currency_mismatch",
             path="currency",
         )
+
+
+def _digits(number: object) -> list[str]:
+    if isinstance(number, Decimal):
+        return ["Decimal", str(number)]
+    raise TypeError

@@ -476,3 +476,18 @@ def test_session_of_the_oldest_version_is_read():
 
     assert (cost.total_excl.amount, cost.total_incl) == (1, None)
     assert (begun.total_excl.amount, codes(begun)) == (0, ["no_charging_periods"])
+
+
+def test_tariff_that_was_read_before_is_told_apart_by_type_and_digit():
+    """What is equal in Python is not the same document: a float is refused, also after its Decimal was priced."""
+    record = cdr(("ENERGY", 2))
+
+    assert price_cdr(record, tariff(component={"price": Decimal("0.25")})).total.amount == Decimal("0.50")
+    assert price_cdr(record, tariff(component={"price": Decimal("0.25")})).total.amount == Decimal("0.50")
+    with pytest.raises(InvalidInput, match="exact"):
+        price_cdr(record, tariff(component={"price": 0.25}))
+    assert price_cdr(record, tariff(component={"price": 1})).total.amount == 2
+    with pytest.raises(InvalidInput, match="exact"):
+        price_cdr(record, tariff(component={"price": True}))
+    with pytest.raises(InvalidInput):
+        price_cdr(record, tariff(element={"restrictions": {"min_kwh": object()}}))
