@@ -6,17 +6,20 @@ are looked up at the start of a period. Where a period runs on over a change, th
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Final
 
 from evpay.tariffs.compile import Cell, CompiledTariff, Dimension
 from evpay.tariffs.lines import Note
 from evpay.tariffs.ocpi_cdr import Cdr
 from evpay.tariffs.pieces import cuts
 from evpay.tariffs.price import Period, charging_start, require_clock
-from evpay.tariffs.zone import ZoneClock
+from evpay.tariffs.ticks import TICKS_PER_SECOND
+from evpay.tariffs.zone import DAY_S, ZoneClock
 
 __all__ = ["lookup_notes"]
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_US: Final = 31 * DAY_S * TICKS_PER_SECOND
 
 
 def lookup_notes(compiled: CompiledTariff, record: Cdr, clock: ZoneClock | None) -> list[Note]:
@@ -85,6 +88,8 @@ def _change(
     used = _used(period)
     at_start = cell(span[0], energy)
     begin, end = (span[0], energy), (span[1], energy + period.energy)
+    if span[1] - span[0] > _LONGEST_US:  # nobody charges for a month: look no further than that
+        end = (span[0] + _LONGEST_US, energy + period.energy * _LONGEST_US // (span[1] - span[0]))
     for at_us, so_far in cuts(axes, begin, end, start_us=start_us, clock=clock)[:-1]:
         there = cell(at_us, so_far)
         if any(there[dimension] is not at_start[dimension] for dimension in used):

@@ -223,6 +223,15 @@ def test_period_over_a_change_of_price_is_noted_with_the_instant(restrictions, a
     assert at is None or at in cost.notes[0].message
 
 
+@pytest.mark.parametrize("start", ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59.5Z", "9999-12-31T23:59:59Z"])
+def test_instants_at_the_ends_of_the_calendar_are_priced(start):
+    """A record of eight thousand years is priced as it is written, and soon."""
+    record = cdr(period(start, ("ENERGY", 1)), end_date_time="9999-12-31T23:59:59Z")
+    found = tariff(element(component(), start_time="00:00", end_time="12:00"), element(component(price=1)))
+
+    assert price_cdr(record, found, time_zone="America/Los_Angeles").total.amount == 1
+
+
 # --- readings ----------------------------------------------------------------------------------------------------
 
 
