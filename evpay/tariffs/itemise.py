@@ -10,6 +10,7 @@ from evpay.tariffs.cost import Parts, Totals
 from evpay.tariffs.exact import fraction_text
 from evpay.tariffs.limits import Limited
 from evpay.tariffs.lines import CostLine, LineKind, TaxLine, Volume, apportion
+from evpay.tariffs.model import Restrictions
 from evpay.tariffs.tax import tax_shares
 from evpay.tariffs.ticks import TICKS_PER_SECOND, TICKS_PER_WH, units_from_ticks
 
@@ -120,7 +121,8 @@ class Bill:
         )
 
     def _reason(self, candidate: Candidate) -> str:
-        where = f"elements[{candidate.element}].price_components[{candidate.component}]"
+        restrictions = self.compiled.tariffs[candidate.tariff].elements[candidate.element].restrictions
+        where = f"elements[{candidate.element}].price_components[{candidate.component}]{_conditions(restrictions)}"
         if candidate.dimension in _ONCE:
             return f"{where}: {_ONCE[candidate.dimension]}"
         added = self.surplus.get(candidate, 0)
@@ -156,6 +158,13 @@ class Bill:
             for dimension in _STEP_UNITS
             if dimension is not Dimension.RESERVATION_TIME or self.used[dimension]
         }
+
+
+def _conditions(restrictions: Restrictions | None) -> str:
+    """Return the restrictions under which a price held, as `(start_time 22:00, end_time 06:00)`."""
+    given = {} if restrictions is None else restrictions.given()
+    words = [f"{name} {'/'.join(value) if isinstance(value, tuple) else value}" for name, value in given.items()]
+    return f" ({', '.join(words)})" if words else ""
 
 
 def _in_steps(whole: int, fractions: Sequence[Fraction], totals: Totals) -> list[int]:

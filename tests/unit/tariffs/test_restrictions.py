@@ -199,6 +199,22 @@ def test_what_was_not_measured_is_said(policy, total):
     assert [(note.code, note.path) for note in cost.notes] == [("measurement_missing", "charging_periods[0]")]
 
 
+def test_line_says_under_which_restrictions_its_price_held():
+    """Element, component, restrictions, and what was rounded up."""
+    found = tariff(
+        element(component(step_size=500), day_of_week=["MONDAY", "WEDNESDAY"], max_kwh=Decimal("7.5")),
+        element(component(price=2)),
+    )
+    record = cdr(
+        period("2026-06-17T10:00:00Z", ("ENERGY", Decimal("7.75"))), period("2026-06-17T11:00:00Z", ("ENERGY", 1))
+    )
+
+    reasons = [line.reason for line in price_cdr(record, found, time_zone="UTC").lines]
+
+    held = "elements[0].price_components[0] (max_kwh 7.5, day_of_week MONDAY/WEDNESDAY): as measured"
+    assert reasons == [held, "elements[1].price_components[0]: as measured"]
+
+
 # --- a price that changes within a period ------------------------------------------------------------------------
 
 
