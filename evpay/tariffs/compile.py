@@ -13,6 +13,7 @@ from math import lcm
 from typing import Final
 
 from evpay.errors import InvalidInput
+from evpay.money import round_fraction
 from evpay.tariffs.axes import Axes, Mask
 from evpay.tariffs.exact import decimals_of
 from evpay.tariffs.model import (
@@ -127,7 +128,7 @@ class CompiledTariff:
     """
 
     __slots__ = ("_cells", "all_known", "axes", "candidates", "currency", "excl_den", "groups", "incl_den", "limits",
-                 "policy", "tariffs")  # fmt: skip
+                 "policy", "scale", "tariffs")  # fmt: skip
 
     def __init__(self, tariffs: Sequence[Tariff], policy: PricingPolicy) -> None:
         self.tariffs = tuple(tariffs)
@@ -143,7 +144,7 @@ class CompiledTariff:
         of_candidate = [self._group(candidate) for candidate in self.candidates]
         self.groups = tuple(dict.fromkeys(of_candidate))
         self._cells: dict[int, Cell] = {}
-        scale = _scale(self.tariffs)
+        self.scale = scale = max(_scale(self.tariffs), policy.component_decimals or 0)
         excl_share = lcm(*(group.excl.denominator for group in self.groups if group.excl is not None))
         incl_share = lcm(*(group.incl.denominator for group in self.groups if group.incl is not None))
         self._price(of_candidate, scale, excl_share, incl_share)
@@ -168,6 +169,14 @@ class CompiledTariff:
     def situation(tariff: int, *, expired: bool = False) -> int:
         """Return the part of a cell's number that is no axis; a tariff of `NO_TARIFF` prices nothing."""
         return 2 * (tariff + 1) + expired
+
+    def amount(self, candidate: Candidate, ticks: int) -> int:
+        """Return what so much of a component costs, as its price is stated, in quanta times ticks."""
+        amount, places = candidate.price * ticks, self.policy.component_decimals
+        if places is None:
+            return amount
+        unit: int = 10 ** (self.scale - places) * TICKS_PER_UNIT
+        return round_fraction(Fraction(amount, unit), rule=self.policy.rounding) * unit
 
     def component(self, candidate: Candidate) -> PriceComponent:
         """Return the component of the model that a candidate stands for."""

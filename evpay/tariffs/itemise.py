@@ -83,7 +83,7 @@ class Bill:
         return self.volumes[candidate] + self.surplus.get(candidate, 0)
 
     def _exact(self, candidate: Candidate, totals: Totals) -> Fraction:
-        amount = candidate.price * self._billed(candidate)
+        amount = self.compiled.amount(candidate, self._billed(candidate))
         if totals.incl is None:
             return Fraction(amount * candidate.excl_weight, self.compiled.excl_den)
         return Fraction(amount * candidate.incl_weight, self.compiled.incl_den)
@@ -138,7 +138,8 @@ class Bill:
         gross: dict[int, int] = {}
         net_exact: dict[int, Fraction] = {}
         for candidate, amount in zip(candidates, quanta, strict=False):
-            net = Fraction(candidate.price * self._billed(candidate) * candidate.excl_weight, self.compiled.excl_den)
+            stated = self.compiled.amount(candidate, self._billed(candidate))
+            net = Fraction(stated * candidate.excl_weight, self.compiled.excl_den)
             net_exact[candidate.group] = net_exact.get(candidate.group, Fraction(0)) + net
             gross[candidate.group] = gross.get(candidate.group, 0) + amount
         return _tax_lines(self.compiled, self.limited, net_exact, gross, totals)

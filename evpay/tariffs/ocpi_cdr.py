@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from evpay.errors import InvalidInput
 from evpay.tariffs.axes import Measured
+from evpay.tariffs.countries import ZONE_OF_COUNTRY
 from evpay.tariffs.fields import Fields, micros_of
 from evpay.tariffs.lines import Note
 from evpay.tariffs.policy import PricingPolicy
@@ -91,6 +92,8 @@ def read_cdr(document: object, *, policy: PricingPolicy) -> Cdr:
     cdr.periods = [_period(item, within) for item in fields.objects("charging_periods")]
     _check_order(cdr, fields)
     cdr.time_zone = _time_zone(fields)
+    if cdr.time_zone is None and policy.zone_from_country:
+        cdr.time_zone = _zone_of_country(fields)
     if policy.energy_unit == "detect":
         _take_wh_for_kwh(cdr, fields)
     if fields.document.get("credit") is True:
@@ -114,6 +117,17 @@ def _time_zone(fields: Fields) -> str | None:
         location = fields.document.get(name)
         zone = location.get("time_zone") if isinstance(location, Mapping) else None
         if isinstance(zone, str) and zone:
+            return zone
+    return None
+
+
+def _zone_of_country(fields: Fields) -> str | None:
+    for name in ("cdr_location", "location"):
+        location = fields.document.get(name)
+        country = location.get("country") if isinstance(location, Mapping) else None
+        zone = ZONE_OF_COUNTRY.get(country) if isinstance(country, str) else None
+        if zone is not None:
+            fields.note("zone_from_country", f"The time zone is taken to be {zone}, that of {country}.", name)
             return zone
     return None
 

@@ -42,6 +42,8 @@ class PricingPolicy(BaseModel):
             note; `error` refuses it.
         bound_without_incl: a limit that names only the price before taxes. `scale` takes the taxes along;
             `leave` leaves the total including tax as it is.
+        component_decimals: to how many decimals the amount of each price component is rounded before it is added up,
+            by the same rule; None: not at all. Some hubs bill like that.
         rounding: by which rule the totals are rounded, once.
         decimals: to how many decimals; None: the currency's.
         period_without_tariff: a period that names no tariff where others do. `session_tariff`: it has the one of the
@@ -49,6 +51,8 @@ class PricingPolicy(BaseModel):
         tariff_at: the tariff that holds for a period that names none is the one valid at `session_start` or at
             `period_start`.
         preferred_type: the tariff type of the driver, for choosing among several tariffs.
+        zone_from_country: where neither the caller nor the record says the time zone, it is that of the country of the
+            record's location, if all its chargers are in one zone.
         energy_unit: `detect` takes ENERGY for Wh, with a note, if the CDR's own total says so; `kwh` never does.
     """
 
@@ -69,11 +73,13 @@ class PricingPolicy(BaseModel):
     missing_vat: Literal["by_country", "no_tax", "unknown"] = "by_country"
     missing_tax_included: Literal["no", "error"] = "no"
     bound_without_incl: Literal["scale", "leave"] = "scale"
+    component_decimals: Annotated[int, Field(ge=0, le=12)] | None = None
     rounding: Rounding = Rounding.HALF_AWAY_FROM_ZERO
     decimals: Annotated[int, Field(ge=0, le=12)] | None = None
     period_without_tariff: Literal["session_tariff", "unpriced"] = "session_tariff"
     tariff_at: Literal["session_start", "period_start"] = "session_start"
     preferred_type: str | None = None
+    zone_from_country: bool = False
     energy_unit: Literal["detect", "kwh"] = "detect"
 
 

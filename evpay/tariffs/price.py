@@ -208,16 +208,15 @@ class Tally:
 
     def _sums(self, surplus: Mapping[Candidate, int]) -> tuple[int | None, int | None]:
         excl = incl = 0
-        waives = self.compiled.policy.flat_without_energy == "waived"
+        compiled = self.compiled
+        plain = compiled.policy.component_decimals is None
+        waives = compiled.policy.flat_without_energy == "waived"
         for candidate, ticks in (self._billable() if waives else self.volumes).items():
-            amount = candidate.price * ticks
+            billed = ticks + surplus.get(candidate, 0)
+            amount = candidate.price * billed if plain else compiled.amount(candidate, billed)
             excl += amount * candidate.excl_weight
             incl += amount * candidate.incl_weight
-        for candidate, ticks in surplus.items():
-            amount = candidate.price * ticks
-            excl += amount * candidate.excl_weight
-            incl += amount * candidate.incl_weight
-        if self.compiled.all_known:
+        if compiled.all_known:
             return excl, incl
         excl_known, incl_known = self._known()
         return excl if excl_known else None, incl if incl_known else None

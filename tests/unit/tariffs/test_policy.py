@@ -5,8 +5,10 @@ from decimal import Decimal
 import pytest
 
 from evpay.errors import InvalidInput
+from evpay.tariffs.countries import ZONE_OF_COUNTRY
 from evpay.tariffs.ocpi import price_cdr
 from evpay.tariffs.policy import PricingPolicy
+from evpay.tariffs.zone import zone_clock
 
 
 def component(kind="ENERGY", price=1, step_size=0):
@@ -139,3 +141,36 @@ def test_expiry_without_a_reservation_is_noted():
     cost = price_cdr(cdr({"TIME": 1}), MIXED, reservation_expired=True)
 
     assert [note.code for note in cost.notes] == ["no_reservation"]
+
+
+def test_components_may_be_rounded_before_they_are_added():
+    """Twice 1.005: 2.01 together, 1.01 each."""
+    prices = [component(price=Decimal("0.335")), component("TIME", Decimal("1.005"))]
+    record = cdr({"ENERGY": 3, "TIME": 1})
+    cost = price_cdr(record, tariff(element(*prices)), policy=PricingPolicy(component_decimals=2))
+
+    assert total(record, tariff(element(*prices))) == Decimal("2.01")
+    assert (cost.total_excl.amount, cost.exact_excl) == (Decimal("2.02"), Decimal("2.02"))
+    assert [line.exact for line in cost.lines] == [Decimal("1.01"), Decimal("1.01")]
+    assert total(record, tariff(element(*prices)), component_decimals=6) == Decimal("2.01")
+
+
+def test_time_zone_may_be_that_of_the_country():
+    """22:00 UTC is Saturday in Norway; a country with several zones says nothing."""
+    found = tariff(element(component(), day_of_week=["SATURDAY"]))
+    record = cdr({"ENERGY": 1}) | {"cdr_location": {"country": "NOR"}}
+    record["charging_periods"][0]["start_date_time"] = "2026-06-19T22:00:00Z"
+    policy = PricingPolicy(zone_from_country=True)
+    cost = price_cdr(record, found, policy=policy)
+
+    assert cost.total.amount == 1
+    assert "zone_from_country" in [note.code for note in cost.notes]
+    with pytest.raises(InvalidInput, match="time zone"):
+        price_cdr(record | {"cdr_location": {"country": "USA"}}, found, policy=policy)
+    with pytest.raises(InvalidInput, match="time zone"):
+        price_cdr(record, found)
+
+
+def test_every_country_has_a_zone_that_exists():
+    """A table of names, checked against the database."""
+    assert all(zone_clock(zone).offset(0) in range(-3600, 3 * 3600 + 1) for zone in ZONE_OF_COUNTRY.values())
