@@ -259,6 +259,19 @@ def test_every_restriction_is_what_the_rules_say(tariff, record, start, zone, ex
     assert oracle(tariff, told, zone, expired=expired) == Fraction(*cost.totals.incl_ratio)
 
 
+CHEAPER_LATER = Tariff(
+    id="T",
+    currency="EUR",
+    tax_included=TaxIncluded.NO,
+    elements=(
+        Element(
+            components=(PriceComponent(kind=ComponentKind.ENERGY, price="0.5", taxes=(), step_size=5000),),
+            restrictions=Restrictions(max_kwh="5.05"),
+        ),
+        Element(components=(PriceComponent(kind=ComponentKind.ENERGY, price="0.1", taxes=(), step_size=1),)),
+    ),
+)
+
 # --- running cost ------------------------------------------------------------------------------------------------
 
 readings = st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 9000), st.booleans()), min_size=1, max_size=5)
@@ -344,43 +357,33 @@ def test_time_and_energy_are_neither_lost_nor_found(tariff, session, start, zone
     assert sum(meter.tally.used[1:3]) == sum(seconds for _, seconds, _ in session) * SECOND
 
 
-@LAW
+@settings(LAW, max_examples=80)
 @given(
     tariffs(fields=local + counted),
     moments(),
     st.sampled_from(ZONES),
-    st.integers(0, 4000),
-    st.integers(0, 22_000),
-    st.booleans(),
+    st.tuples(st.integers(0, 15_000), st.integers(0, 20_000)),
+    st.integers(0, 1000),
+    st.sampled_from([(0, False), (0, True), (11_000, True), (200_000, True)]),
 )
-@example(
-    tariff=Tariff(
-        id="T", currency="EUR", tax_included=TaxIncluded.NO,
-        elements=(
-            Element(components=(PriceComponent(kind=ComponentKind.ENERGY, price="0.5", taxes=(), step_size=5000),),
-                    restrictions=Restrictions(max_kwh="5.05")),
-            Element(components=(PriceComponent(kind=ComponentKind.ENERGY, price="0.1", taxes=(), step_size=1),)),
-        ),
-    ),
-    start=STARTS[5], zone="UTC", minor=320, power_w=20_000, charging=True,
-)  # fmt: skip
-def test_an_amount_lasts_until_the_second_before_it_is_exceeded(tariff, start, zone, minor, power_w, charging):
+@example(tariff=CHEAPER_LATER, start=STARTS[5], zone="UTC", before=(0, 4900), more=5, going=(20_000, True))
+def test_an_amount_lasts_until_the_second_before_it_is_exceeded(tariff, start, zone, before, more, going):
     """Tried second by second, also where the cost falls again later."""
-    horizon = 600
+    horizon, (power_w, charging) = 120, going
     meter = CostMeter(compile_tariff(tariff), start_us=micros(start), charging=charging, clock=zone_clock(zone))
-    amount = from_minor(minor, "EUR")
+    meter.read(meter.at_us + before[0] * SECOND, before[1] * WH, charging=charging)
+    amount = meter.cost().total + from_minor(more, "EUR")
 
     answer = until_amount(meter, amount, power_w=power_w, horizon_s=horizon, charging=charging)
 
     def cost(second):
         later = meter.copy()
-        later.read(meter.at_us + second * SECOND, power_w * 1000 * second, charging=charging)
+        later.read(meter.at_us + second * SECOND, meter.energy_mj + power_w * 1000 * second, charging=charging)
         return later.cost().total
 
     last = next((second - 1 for second in range(1, horizon + 1) if cost(second) > amount), horizon)
-    expected = 0 if cost(0) > amount else last
-    assert (answer.at_us - meter.at_us) // SECOND == expected
-    assert answer.cost.total == cost(expected)
+    assert (answer.at_us - meter.at_us) // SECOND == last
+    assert answer.cost.total == cost(last)
 
 
 @LAW
