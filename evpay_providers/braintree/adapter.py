@@ -1,7 +1,6 @@
 """Braintree as a provider: calls the SDK on worker threads, and turns its answers and exceptions into outcomes."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 from typing import Any, Final
 
 from evpay.errors import InvalidInput, UnsupportedOperation
@@ -38,16 +37,12 @@ from evpay_providers.braintree.amounts import amount_rule, to_braintree
 from evpay_providers.braintree.calls import BraintreeCalls, Exchange, Refused
 from evpay_providers.braintree.evidence import Payment
 from evpay_providers.braintree.mapping import Answer
+from evpay_providers.braintree.resends import resendable
 from evpay_providers.braintree.settings import BraintreeSettings
 
 __all__ = ["BraintreeProvider", "client_token"]
 
 MAX_DAYS: Final = 31  # of a settlement page, while days are empty
-
-# The same key and request give the same transaction for this long.
-# https://developer.paypal.com/braintree/docs/reference/general/idempotency (checked 2026-11-20)
-KEY_LIFE: Final = timedelta(days=30)
-KEYED: Final = (OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND)
 
 REFUSED: Final = frozenset({"failed", "gateway_rejected", "processor_declined"})
 
@@ -72,7 +67,7 @@ class BraintreeProvider:
             refund=True,
             off_session=True,
             look_up=True,
-            resend_for=dict.fromkeys(KEYED, KEY_LIFE) if settings.request_keys else {},
+            resend_for=resendable(settings),
             settlements=True,
         )
         self._calls = BraintreeCalls(settings, exchange=exchange)
@@ -111,7 +106,7 @@ class BraintreeProvider:
         )
 
     async def increment(self, request: IncrementRequest) -> Outcome:
-        """Raise the hold to a new total; no key goes with it, so it is never sent twice."""
+        """Raise the hold to a new total; no key goes with it, but the same total has no effect again."""
         if not self._capabilities.increment or request.total == request.authorized:
             raise UnsupportedOperation(
                 f"The account {self._account.name!r} cannot raise or extend this hold. Set request_increment, if its "
@@ -140,6 +135,11 @@ class BraintreeProvider:
             )
         payment_id, amount = reads.checked(request.handle.id), to_braintree(request.amount)
         verb, own = mapping.capture_params(request, key=self._key(request))
+        if verb == mapping.IN_PARTS and not (self._settings.request_keys or self._settings.partial_settlement):
+            # Parts may have begun elsewhere, or under other settings; without a key a part is sent once only.
+            sent = await reads.part(self._calls, payment_id=payment_id, reference=request.reference)
+            if sent is not None:
+                return sent if isinstance(sent, Failed) else Unknown(detail="the part is there, or cannot be seen")
         params = with_extra({"amount": amount, **own}, request.extra)
         return await self._do(
             OperationKind.CAPTURE,

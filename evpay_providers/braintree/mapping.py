@@ -28,6 +28,7 @@ from evpay_providers.braintree.settings import BraintreeSettings
 __all__ = [
     "BEGUN",
     "CAPTURED_AS",
+    "IN_PARTS",
     "TAKEN",
     "UNSETTLED",
     "Answer",
@@ -52,6 +53,9 @@ SEVERAL: Final = "several"  # memo "captures": more than one is allowed
 BEGUN: Final = "begun"  # memo "captures": the first of several was taken, so the last has to be one of them
 CAPTURED_AS: Final = "captured_as"
 """Memo: the reference of the CAPTURE that took the whole transaction."""
+
+IN_PARTS: Final = "submit_for_partial_settlement"
+"""The SDK's call that captures a part as a transaction of its own."""
 
 METHOD_KINDS: Final = frozenset({MethodKind.CARD, MethodKind.WALLET})
 
@@ -120,7 +124,7 @@ def capture_params(request: CaptureRequest, *, key: str | None) -> tuple[str, di
     if request.final and request.handle.memo.get("captures") != BEGUN:
         return "submit_for_settlement", keyed
     last = {"final_capture": True} if request.final else {}
-    return "submit_for_partial_settlement", {"order_id": request.reference, **last, **keyed}
+    return IN_PARTS, {"order_id": request.reference, **last, **keyed}
 
 
 def refund_params(request: RefundRequest, *, key: str | None) -> dict[str, Any]:

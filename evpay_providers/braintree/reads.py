@@ -11,7 +11,7 @@ from evpay_providers.braintree.calls import BraintreeCalls, Refused
 from evpay_providers.braintree.evidence import Payment
 from evpay_providers.braintree.mapping import Answer
 
-__all__ = ["captured", "checked", "found", "payment"]
+__all__ = ["captured", "checked", "found", "part", "payment"]
 
 # What the SDK lets into a path. https://github.com/braintree/braintree_python (checked 2026-11-20)
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]{1,64}\Z", re.ASCII)
@@ -59,6 +59,16 @@ async def captured(calls: BraintreeCalls, request: RefundRequest) -> Answer | Fa
     except (ArithmeticError, KeyError, TypeError, ValueError):
         return Unknown(detail="a part that does not say its amount")
     return enough[0] if enough else parts[0]
+
+
+async def part(calls: BraintreeCalls, *, payment_id: str, reference: str) -> Answer | Failed | Unknown | None:
+    """Read the part of a payment that carries our reference of a CAPTURE; None if surely no part does."""
+    seen = await payment(calls, reference=reference, payment_id=payment_id, refunds=False)
+    if isinstance(seen, Failed | Unknown):
+        return seen
+    if isinstance(seen, Absent):
+        return Unknown(detail="the payment is not found")
+    return next((one for one in seen.parts if one.get("order_id") == reference), None)
 
 
 async def found(calls: BraintreeCalls, payment_id: str) -> Answer | Failed | Unknown:

@@ -8,6 +8,7 @@ from typing import Final
 
 from evpay.money import Money
 from evpay.payments.account import Capabilities, Funding
+from evpay.payments.operation import OperationKind
 from evpay.payments.outcome import ActionRequired, Hold, Succeeded
 from evpay.providers import AuthorizeRequest, PaymentMethod, Provider, WebhookRequest
 from evpay.testing.conformance import Rig, Subject
@@ -104,7 +105,7 @@ FEATURES: Final = (
     ),
     Feature(
         words="send again after a lost answer, with one effect",
-        claimed=lambda shown: bool(shown.capabilities.resend_for),
+        claimed=lambda shown: OperationKind.REFUND in shown.capabilities.resend_for,  # which only a key makes safe
         checks=("resend_has_one_effect", "simultaneous_resend_has_one_effect"),
         in_readme=False,
     ),

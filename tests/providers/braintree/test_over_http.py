@@ -12,6 +12,7 @@ from evpay.providers import (
     Absent,
     Declined,
     Failed,
+    OperationKind,
     PaymentMethod,
     Pending,
     Reason,
@@ -279,6 +280,33 @@ async def test_lost_answer_is_unknown(gateway, provider, verb, fault):
     seen = await provider.look_up(orders.question(getattr(request, "handle", None)))
     if verb == "increment":
         assert seen.totals.authorized == book(gateway)["authorized"]
+
+
+@pytest.mark.parametrize("keys", [True, False])
+@pytest.mark.parametrize("verb", ["increment", "capture", "void"])
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_lost_call_sent_again_has_one_effect(gateway, provide, verb, fault, keys):
+    """What Braintree takes once per transaction may be sent again without a key; the totals then tell what happened."""
+    provider = provide(request_keys=keys, partial_settlement=())
+    request = await prepared(gateway, provider, verb)
+    places = {"increment": "/adjust_authorization", "capture": "/submit_for_settlement", "void": "/void"}
+    gateway.fault(fault, path=places[verb], method="PUT", saved=False)
+
+    lost = await getattr(provider, verb)(request)
+    again = await getattr(provider, verb)(request)
+    once_more = await getattr(provider, verb)(request)
+
+    assert OperationKind(verb) in provider.capabilities.resend_for
+    assert isinstance(lost, Unknown)
+    if keys and verb != "increment":
+        assert type(again) is type(once_more) is Succeeded
+    else:
+        assert isinstance(again, Succeeded | Unknown)
+        assert isinstance(once_more, Unknown)
+    totals = (await provider.look_up(orders.question(request.handle))).totals
+    wanted = {"increment": (3000, 0, 0, 0), "capture": (2000, 500, 1500, 0), "void": (2000, 0, 2000, 0)}[verb]
+    assert facts(gateway) == (totals.authorized, totals.captured, totals.released, totals.refunded) == wanted
+    assert book(gateway)["effects"][verb] == 1
 
 
 async def prepared(gateway, provider, verb):

@@ -27,11 +27,12 @@ from tests.providers.braintree.orders import eur
 pytestmark = pytest.mark.anyio
 
 HELD = Handle(id="tx1")
+BEGUN = Handle(id="tx1", memo={"captures": "begun"})
 PAYPAL = Handle(id="tx1", memo={"captures": "several"})
 
 
 async def test_it_is_a_provider(provider, provide):
-    """The class has the shape of the contract, and claims what it keeps: without keys nothing is sent twice."""
+    """The class has the shape of the contract, and claims what it keeps: without keys only what is done once."""
     claims = provider.capabilities
 
     assert isinstance(provider, Provider)
@@ -41,11 +42,17 @@ async def test_it_is_a_provider(provider, provide):
         False,
     )
     assert claims.absence_proven_after is None
-    assert claims.resend_for == dict.fromkeys(
-        (OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND), timedelta(days=30)
-    )
+    keyed = {OperationKind.AUTHORIZE, OperationKind.CAPTURE, OperationKind.VOID, OperationKind.REFUND}
+    once = {OperationKind.CAPTURE, OperationKind.VOID}  # per transaction, which Braintree itself sees to
+    assert {kind for kind, life in claims.resend_for.items() if life == timedelta(days=30)} == keyed
+    assert claims.resend_for.keys() - keyed == ({OperationKind.INCREMENT} if claims.increment else set())
     assert sorted(claims.amounts) == ["EUR", "JPY", "KWD"]
-    assert (provide().capabilities.resend_for, provide().capabilities.increment) == ({}, False)
+    assert (provide().capabilities.resend_for, provide().capabilities.increment) == (
+        dict.fromkeys(once, timedelta(days=7)),
+        False,
+    )
+    assert provide(request_increment=True).capabilities.resend_for.keys() == once | {OperationKind.INCREMENT}
+    assert provide(partial_settlement=("paypal_account",)).capabilities.resend_for.keys() == {OperationKind.VOID}
 
 
 async def test_authorize_over_the_wire(wire, provider):
@@ -379,6 +386,21 @@ async def test_wallets_card_is_described(wire, provider, kind, part, details, br
         brand,
     )
     assert (outcome.hold.increment, outcome.slip["last4"]) == (True, "1881")
+
+
+@pytest.mark.parametrize(("of_it", "is_sent"), [("r2", False), ("another", True)])
+async def test_part_without_a_key_is_looked_for_first(wire, provide, of_it, is_sent):
+    """Where captures may be sent again, but parts have begun elsewhere: the same part is never made twice."""
+    parent = answers.fields(status="settlement_pending", partial_settlement_transaction_ids=["tx2"])
+    part = answers.submitted("5.00", id="tx2", authorized_transaction_id="tx1", order_id=of_it)
+    wire.will(answers.ok(parent), answers.ok(part))
+    if is_sent:
+        wire.will(answers.ok({**part, "id": "tx3", "order-id": "r2"}))
+
+    outcome = await provide().capture(orders.taking(BEGUN, "5.00", reference="r2"))
+
+    assert [asked[0] for asked in wire.asked] == ["GET", "GET"] + ["POST"] * is_sent
+    assert outcome.type == ("succeeded" if is_sent else "unknown")
 
 
 async def test_void_looks_first_and_then_voids(wire, provider):
