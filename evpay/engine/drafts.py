@@ -31,13 +31,17 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """An operation to reserve at a payment; `opening` is written in the same commit, `born` with a new payment."""
+    """An operation to reserve at a payment; `opening` is written in the same commit, `born` with a new payment.
+
+    With `not_before_us` it is only reserved, and sent then, or as soon as what it waits for is settled.
+    """
 
     payment: PaymentRecord
     operation: OperationRecord
     opening: Commit = field(default_factory=Commit)
     born: bool = False
     deadline_s: float | None = None
+    not_before_us: int | None = None
 
 
 def operation_id(*parts: str) -> str:
@@ -144,7 +148,7 @@ def reserve_rows(draft: Draft, *, worker: str, lease_us: int, now_us: int, submi
         state=state,
         attempts=1 if submit else 0,
         first_sent_us=now_us if submit else None,
-        next_us=lease_us if submit else None,
+        next_us=lease_us if submit else draft.not_before_us,
     )
     payment_row = Insert("payment", payment_values(counted)) if draft.born else update_payment(draft.payment, counted)
     return draft.opening + Commit((payment_row, Insert("operation", operation_values(operation))))

@@ -13,6 +13,7 @@ from evpay.engine.metering import late_data_rows, reading_row, step_minor
 from evpay.engine.recovery import Recoverer
 from evpay.engine.runner import Runner
 from evpay.engine.tracking import Followed, Tracker, session_view
+from evpay.engine.waiting import stands_back_until_us
 from evpay.errors import InvalidTransition, NotFound, StoreUnavailable
 from evpay.instants import instant
 from evpay.money import to_minor
@@ -174,9 +175,12 @@ class Ender:
         rule = self._context.provider(payment).capabilities.rule_for(payment.currency)
         owed = to_minor(ended.cost.total) if ended.cost else 0
         # While it is open how much is held, all of it is asked for; when its turn comes, what is held then is taken.
-        waits = authorize.state is not OperationState.SUCCEEDED or any(
-            found.state in IN_FLIGHT and found.kind is OperationKind.INCREMENT for found in case.snapshot.of(payment.id)
+        operations = case.snapshot.of(payment.id)
+        until_us = stands_back_until_us(payment, operations, amount=owed, asked_us=now_us)
+        flying = authorize.state is not OperationState.SUCCEEDED or any(
+            found.state in IN_FLIGHT and found.kind is OperationKind.INCREMENT for found in operations
         )
+        waits = flying or until_us is not None
         amount = owed if waits else min(owed, payment.capturable)
         if owed < (rule.minimum_minor if rule else 1) or amount <= 0:
             return None if waits else draft_void(case.snapshot, payment, now_us=now_us, actor=actor)
@@ -189,7 +193,7 @@ class Ender:
             now_us=now_us,
             actor=actor,
         )
-        return Draft(payment=payment, operation=made)
+        return Draft(payment=payment, operation=made, not_before_us=until_us)
 
     async def _late(self, followed: Followed, reading: MeterReading | None, rows: tuple[Insert, ...]) -> None:
         """Keep a reading that comes after the end; tell a person if it would change the price."""

@@ -7,11 +7,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from evpay.engine.case import Case, is_wanted, next_step
+from evpay.engine.case import Case, Step, is_wanted, next_step
 from evpay.engine.conclusion import Lesson, conclude
 from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, capture_request, draft_void, make_operation, reserve_rows, resubmit_rows
 from evpay.engine.requests import send
+from evpay.engine.waiting import stands_back_until_us
 from evpay.errors import EvpayError, StoreUnavailable
 from evpay.payments.lifecycle import is_final_capture
 from evpay.payments.operation import OperationKind, OperationState
@@ -65,7 +66,8 @@ class Runner:
     async def run(self, tenant: str, intent_id: str, draft: Draft, *, failover: bool = False) -> None:
         """Reserve an operation, send it, record what came of it, and do what then must be done.
 
-        If another operation of the payment is in flight it is only reserved, and sent when its turn comes.
+        If it has to wait, or another operation of the payment is in flight, it is only reserved, and sent when its turn
+        comes.
 
         Raises:
             AlreadyThere, GuardMissed: nothing was written or sent; load again and decide again.
@@ -82,11 +84,14 @@ class Runner:
         # A call may be allowed longer than a lease lasts; nobody may take it over before it has had its time.
         lease_us = max(context.lease_us, now_us + int((draft.deadline_s or context.deadline_s) * 2_000_000))
         try:
-            rows = reserve_rows(draft, worker=context.worker, lease_us=lease_us, now_us=now_us, submit=True)
+            submit = draft.not_before_us is None
+            rows = reserve_rows(draft, worker=context.worker, lease_us=lease_us, now_us=now_us, submit=submit)
             await context.store.commit(rows)
         except SingleFlight:
             rows = reserve_rows(draft, worker=context.worker, lease_us=lease_us, now_us=now_us, submit=False)
             await context.store.commit(rows)
+            return
+        if not submit:
             return
         context.env.at("intent.committed")
         await self._call_and_conclude(draft.payment, draft.operation, draft.deadline_s, failover=failover)
@@ -165,7 +170,7 @@ class Runner:
         now_us = self.context.env.now_us()
         for payment in case.snapshot.payments:
             step = next_step(case, payment, self.context.provider(payment).capabilities)
-            if step is None or step.not_before_us > now_us:
+            if step is None or _not_before_us(case, step) > now_us:
                 continue
             try:
                 if step.operation is not None:
@@ -253,6 +258,16 @@ class Runner:
     def is_running(self, operation_id: str) -> bool:
         """Say whether this process is at an operation right now."""
         return operation_id in self._running
+
+
+def _not_before_us(case: Case, step: Step) -> int:
+    """Return when to do what must be done; a capture that was never sent waits for its hold to be raised."""
+    operation = step.operation
+    if operation is None or operation.kind is not OperationKind.CAPTURE or operation.attempts:
+        return step.not_before_us
+    operations = case.snapshot.of(step.payment.id)
+    until_us = stands_back_until_us(step.payment, operations, amount=operation.amount, asked_us=operation.asked_us)
+    return until_us or 0
 
 
 def _numbered_as(planned: OperationRecord, reserved: OperationRecord) -> OperationRecord:

@@ -468,6 +468,59 @@ async def test_finishing_while_the_increment_stays_unknown_waits_for_its_turn() 
         assert processor.books.payments()[0].captured == 1_800
 
 
+async def raised(sim: Simulation, processor: SandboxProvider) -> str:
+    """Charge until more is asked for than the hold of 20, finish at 23, and return the increment's reference."""
+    await started(sim, "pending_increment")
+    await sim.pay.record("S-1", await charged(sim, 36_000, minutes=100))
+    await sim.settle()
+    receipt = await sim.pay.finish("S-1", await charged(sim, 46_000, minutes=25))
+    assert (receipt.total, receipt.settlement, receipt.due) == (Money("23.00", "EUR"), "confirming", Money("0", "EUR"))
+    assert effects(processor) == ["authorize", "increment"]
+    return next(found.reference for found in await operations(sim) if found.kind is OperationKind.INCREMENT)
+
+
+async def test_finishing_while_the_increment_is_pending_waits_for_it() -> None:
+    """Accepted is not granted yet, and what is granted is captured."""
+    processor = sandbox()
+    async with a_day(processor) as sim:
+        reference = await raised(sim, processor)
+        await sim.advance(minutes=2)
+        assert processor.books.payments()[0].captured == 0
+
+        processor.books.settle_pending(reference)
+        await sim.advance(minutes=5)
+
+        assert processor.books.payments()[0].captured == 2_300
+        assert debts(sim) == []
+
+
+async def test_an_increment_that_is_refused_late_leaves_what_is_held() -> None:
+    """The capture takes it at once; the rest is a debt."""
+    processor = sandbox()
+    async with a_day(processor) as sim:
+        reference = await raised(sim, processor)
+
+        processor.books.settle_pending(reference, reason=Reason.INSUFFICIENT_FUNDS)
+        await sim.advance(minutes=5)
+
+        assert processor.books.payments()[0].captured == 2_000
+        assert debts(sim) == [("open", Money("3.00", "EUR"))]
+
+
+async def test_an_increment_that_stays_pending_is_waited_for_some_minutes_only() -> None:
+    """Then what is held is captured."""
+    processor = sandbox()
+    async with a_day(processor, unsettled=True) as sim:
+        await raised(sim, processor)
+
+        await sim.advance(minutes=9)
+        assert processor.books.payments()[0].captured == 0
+        await sim.advance(minutes=2)
+
+        assert processor.books.payments()[0].captured == 2_000
+        assert debts(sim) == [("open", Money("3.00", "EUR"))]
+
+
 async def test_finishing_while_the_hold_is_unknown_captures_when_it_is_found() -> None:
     """The driver charged on an answer that was lost."""
     processor = sandbox()
