@@ -291,6 +291,28 @@ def test_the_hour_that_repeats_is_cut_twice():
     assert meter.cost().total_excl.amount == 12
 
 
+def test_interval_is_cut_where_the_clock_is_put_back():
+    """From 02:45 the window 02:30 to 04:00 holds for 15 minutes, is left for 30 at the change, and holds for 15 more."""
+    night = Tariff.from_ocpi(tariff(element(component("TIME", 6), start_time="02:30", end_time="04:00")))
+    start_us = int(datetime(2026, 10, 25, 0, 45, tzinfo=UTC).timestamp()) * SECOND
+    meter = CostMeter(compile_tariff(night), start_us=start_us, clock=zone_clock("Europe/Amsterdam"))
+    meter.read(start_us + 3600 * SECOND, 0, charging=True)
+
+    assert meter.cost().total_excl.amount == 3
+
+
+def test_same_reading_again_begins_nothing():
+    """A price per session from the second hour on: told twice that an hour is over, none of the second has begun."""
+    late = Tariff.from_ocpi(tariff(element(component("FLAT", 5), min_duration=3600)))
+    meter = CostMeter(compile_tariff(late), start_us=0)
+    totals = []
+    for second in (3600, 3600, 3601):
+        meter.read(second * SECOND, 0, charging=True)
+        totals.append(meter.cost().total_excl.amount)
+
+    assert totals == [0, 0, 5]
+
+
 def test_power_between_two_readings_is_held_or_the_average():
     """16 kW measured before an hour of 8 kWh; from 10 kW on a kWh costs 2."""
     fast = Tariff.from_ocpi(tariff(element(component(price=2), min_power=10), element(component())))
