@@ -165,7 +165,7 @@ class Payer:
         return (await self.carry_out(tenant, intent_id, plan))[0]
 
     async def void(self, tenant: str, intent_id: str, *, actor: str | None) -> Case:
-        """Give back everything that is not captured."""
+        """Give back everything that is not captured; never while a capture is on its way, which it could undo."""
         case = await self._context.case(tenant, intent_id)
         payment = case.snapshot.payment
         operations = case.snapshot.of(payment.id)
@@ -174,15 +174,15 @@ class Payer:
             return await self.known(case, voids[-1])
         if not is_live(payment, operations):
             raise refusal(case, self.verbs(case), "void", "There is no hold that could be let go.")
-        return (
-            await self.carry_out(
-                tenant,
-                intent_id,
-                lambda now: draft_void(
-                    now.snapshot, now.snapshot.payment, now_us=self._context.env.now_us(), actor=actor
-                ),
-            )
-        )[0]
+
+        def plan(now: Case) -> Draft:
+            held = now.snapshot.payment
+            if any(o.kind is OperationKind.CAPTURE and o.state in UNSETTLED for o in now.snapshot.of(held.id)):
+                why = "A capture of it is not settled yet: let go of what that leaves then."
+                raise refusal(now, self.verbs(now), "void", why)
+            return draft_void(now.snapshot, held, now_us=self._context.env.now_us(), actor=actor)
+
+        return (await self.carry_out(tenant, intent_id, plan))[0]
 
     async def resolve(
         self,

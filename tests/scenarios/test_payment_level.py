@@ -400,6 +400,22 @@ async def test_a_captured_payment_cannot_be_voided() -> None:
             await sim.pay.payments.void(intent.id)
 
 
+@pytest.mark.parametrize("what", ["pending_capture", "lose_capture"])
+async def test_a_payment_whose_capture_is_under_way_cannot_be_voided(what: str) -> None:
+    """The void could undo the capture, or be refused because of it."""
+    processor = sandbox(resend_for=None)
+    async with a_day(processor, unsettled=True) as sim:
+        intent = await held(sim, what)
+        processor.drop_look_up(times=2)
+        waiting = await sim.pay.payments.capture(intent.id, eur("20.00"))
+        assert "void" not in waiting.available
+
+        with pytest.raises(InvalidTransition, match="capture of it is not settled"):
+            await sim.pay.payments.void(intent.id)
+
+        assert [effect.kind for effect in processor.books.payments()[0].effects] == ["authorize", "capture"]
+
+
 async def test_a_declined_payment_cannot_be_voided() -> None:
     """There is nothing to let go."""
     async with a_day(sandbox()) as sim:
