@@ -289,8 +289,11 @@ class BraintreeProvider:
         params = with_extra(own, request.extra)
 
         def read(answer: Answer) -> Outcome:
-            is_it = answer["status"] == "voided" and answer["id"] == done.id
-            return done if is_it else Unknown(detail=f"voided, yet in status {answer['status']!r}")
+            if answer["status"] != "voided" or answer["id"] != done.id:
+                return Unknown(detail=f"voided, yet in status {answer['status']!r}")
+            if kind is OperationKind.VOID and mapping.captured_since(transaction, answer):
+                return Unknown(detail="a capture came between, and was voided with the rest")
+            return done
 
         answer = await self._calls.ask(lambda gateway: gateway.transaction.void(transaction["id"], params or None))
         refused = isinstance(answer, Refused) and failures.CANNOT_BE_VOIDED in answer.codes

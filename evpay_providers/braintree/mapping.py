@@ -39,6 +39,7 @@ __all__ = [
     "authorized_amount",
     "capture_outcome",
     "capture_params",
+    "captured_since",
     "children_of",
     "events_of",
     "handle_of",
@@ -203,6 +204,13 @@ def _held(transaction: Answer, *, settings: BraintreeSettings, off_session: bool
 def children_of(transaction: Answer) -> list[str]:
     """Return the ids of the parts that were captured of it."""
     return list(transaction.get("partial_settlement_transaction_ids") or [])
+
+
+def captured_since(before: Answer, after: Answer) -> bool:
+    """Say whether more of a transaction was captured when it was voided than when we looked at it before."""
+    if children_of(before) or children_of(after):
+        return children_of(before) != children_of(after)
+    return bool(events_of(after, "submitted_for_settlement"))
 
 
 def _authorizing(transaction: Answer, *, settings: BraintreeSettings, **_: bool) -> Outcome:

@@ -149,6 +149,21 @@ async def test_void_after_a_capture_gives_nothing_back(gateway, provider):
     assert facts(gateway) == (2000, 500, 1500, 0)
 
 
+async def test_capture_between_look_and_void_is_told(gateway, provider):
+    """Somebody in the Control Panel was quicker: the money went back, and the totals say so."""
+    hold = await held(provider)
+    gateway.fault("latency", path="/void", method="PUT", seconds=1.0)
+
+    voiding = asyncio.create_task(provider.void(orders.cancellation(hold.handle)))
+    await asyncio.sleep(0.5)
+    taken = await provider.capture(orders.taking(hold.handle, "20.00"))
+
+    assert isinstance(taken, Succeeded)
+    assert isinstance(await voiding, Unknown)
+    totals = (await provider.look_up(orders.question(hold.handle))).totals
+    assert (totals.authorized, totals.captured, totals.released, totals.refunded) == (2000, 2000, 0, 2000)
+
+
 async def test_several_captures_of_paypal(gateway, provider):
     """Parts of their own, the last of which ends it; each can be refunded."""
     hold = await held(provider, method=PAYPAL)

@@ -452,6 +452,18 @@ async def test_void_of_the_rest_frees_what_the_parts_left(wire, provider):
     assert [asked[:2] for asked in wire.asked][1:] == [("GET", "/transactions/tx2"), ("PUT", "/transactions/tx1/void")]
 
 
+async def test_void_that_met_a_capture_is_unknown(wire, provider):
+    """Submitted after the look and before the void: what was held did not simply come free."""
+    parent = answers.fields(status="settlement_pending", partial_settlement_transaction_ids=["tx2"])
+    part = answers.submitted("5.00", id="tx2", authorized_transaction_id="tx1")
+    more = answers.fields(status="voided", partial_settlement_transaction_ids=["tx2", "tx3"])
+    wire.will(answers.ok(answers.SALE), answers.ok(answers.submitted("20.00", status="voided")))
+    wire.will(answers.ok(parent), answers.ok(part), answers.ok(more))
+
+    assert isinstance(await provider.void(orders.cancellation(HELD)), Unknown)
+    assert isinstance(await provider.void(orders.cancellation(PAYPAL)), Unknown)
+
+
 @pytest.mark.parametrize("status", ["processor_declined", "gateway_rejected", "failed"])
 async def test_void_of_what_was_never_held_frees_nothing(wire, provider, status):
     """It was declined: nothing to send."""
