@@ -104,18 +104,17 @@ class CostMeter:
                 f"{energy_mj} mJ is less than the {self.energy_mj} mJ read before; energy fed back is not priced yet.",
                 code="energy_falls",
             )
-        if at_us < self._holds_us and energy_mj < self._holds_mj and not more_cuts:
+        holds = at_us < self._holds_us and energy_mj < self._holds_mj and not more_cuts
+        if not duration and not energy and at_us > self.start_us:
+            pass  # the same instant told again begins nothing new
+        elif holds:
             self._add(self._cell, energy, duration)
-            self.at_us, self.energy_mj, self.charging = at_us, energy_mj, charging
-            if measured != self.measured:
-                self.measured = measured
-                self._settle()
-            return
-        # The same reading again, or one where prices change, begins nothing new.
-        if duration or energy or at_us == self.start_us:
+        else:
             self._walk((at_us, energy_mj), more_cuts)
+        settled = holds and measured == self.measured
         self.at_us, self.energy_mj, self.charging, self.measured = at_us, energy_mj, charging, measured
-        self._settle()
+        if not settled:
+            self._settle()
 
     def _walk(self, end: Cut, more_cuts: Iterable[int]) -> None:
         """Add the interval that ends with a reading, piece by piece, each at the prices of its start."""

@@ -292,7 +292,7 @@ def test_the_hour_that_repeats_is_cut_twice():
 
 
 def test_interval_is_cut_where_the_clock_is_put_back():
-    """From 02:45 the window 02:30 to 04:00 holds for 15 minutes, is left for 30 at the change, and holds for 15 more."""
+    """From 02:45 the window 02:30 to 04:00 holds for 15 minutes, not for the next 30, and for 15 again."""
     night = Tariff.from_ocpi(tariff(element(component("TIME", 6), start_time="02:30", end_time="04:00")))
     start_us = int(datetime(2026, 10, 25, 0, 45, tzinfo=UTC).timestamp()) * SECOND
     meter = CostMeter(compile_tariff(night), start_us=start_us, clock=zone_clock("Europe/Amsterdam"))
