@@ -39,6 +39,23 @@ def evpay(environment, tmp_path):
     return run
 
 
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """One whole demo, as JSON: its folder, what it printed, and its steps."""
+    folder = tmp_path_factory.mktemp("demo")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("EVPAY_")}
+    result = subprocess.run(
+        [*EVPAY, "demo", "--fast", "--json"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**kept, "TMPDIR": str(folder), "PYTHONWARNINGS": "error"},
+        cwd=folder,
+        timeout=100,
+    )
+    return folder, result, steps_of(result)
+
+
 def steps_of(result):
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -47,15 +64,14 @@ def named(steps, name):
     return [step for step in steps if step["step"] == name]
 
 
-def test_demo_tells_every_step_as_json(evpay, tmp_path):
+def test_demo_tells_every_step_as_json(told):
     """One object a line; the amounts belong together, and everything agrees."""
-    result = evpay("demo", "--fast", "--json")
-    steps = steps_of(result)
+    folder, result, steps = told
 
     assert (result.returncode, result.stderr) == (0, "")
     assert list(dict.fromkeys(step["step"] for step in steps)) == STEPS
     assert steps[-1]["ok"] is True
-    assert Path(steps[-1]["folder"]).parent == tmp_path
+    assert Path(steps[-1]["folder"]).parent == folder
     facts = named(steps, "refund")[0]["facts"]
     assert facts["authorized"] == facts["captured"] + facts["released"]
     assert facts["refunded"] == 200
@@ -68,9 +84,9 @@ def test_demo_tells_every_step_as_json(evpay, tmp_path):
     assert all(line["agrees"] for line in named(steps, "check")[0]["lines"])
 
 
-def test_demo_switches_gateways_while_sessions_run(evpay):
+def test_demo_switches_gateways_while_sessions_run(told):
     """Each session ends at the gateway where it began, over HTTP, and the gateways' own books say the same."""
-    steps = steps_of(evpay("demo", "--fast", "--json"))
+    steps = told[2]
 
     homes = [step["intent"]["attempts"][-1]["account"]["name"] for step in named(steps, "held")]
     assert homes == GATEWAYS
@@ -128,9 +144,9 @@ def test_demo_survives_a_terminal_without_unicode(evpay, environment):
     assert result.stdout.isascii()
 
 
-def test_what_a_demo_leaves_can_be_looked_at(evpay):
+def test_what_a_demo_leaves_can_be_looked_at(evpay, told):
     """Its store is one like any other, and the settings beside it name its accounts."""
-    steps = steps_of(evpay("demo", "--fast", "--json"))
+    steps = told[2]
     store, folder = steps[-1]["store"], Path(steps[-1]["folder"])
 
     listed = json.loads(evpay("--store", store, "intents", "--json").stdout)["intents"]
@@ -160,9 +176,9 @@ def doctor(file, statement):
     assert changed > 0
 
 
-def test_any_difference_ends_with_status_1(evpay, tmp_path):
+def test_any_difference_ends_with_status_1(evpay, told, tmp_path):
     """A row changed in the store or in a processor's books is found."""
-    done = steps_of(evpay("demo", "--fast", "--json"))[-1]
+    done = told[2][-1]
     cases = [("sandbox_one.books.db", BOOKS), ("sandbox_two.books.db", STRANGER)]
     cases += [("evpay.db", statement) for statement in (POSTING, NO_POSTING, FACTS)]
 

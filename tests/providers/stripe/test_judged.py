@@ -76,9 +76,16 @@ def book(emulator):
 
 
 @pytest.fixture
-def customer(emulator: RunningEmulator) -> str:
-    """A customer that the host made, with Stripe's own SDK."""
-    client = stripe.StripeClient("sk_test_example", base_addresses={"api": emulator.url})
+def client(emulator: RunningEmulator) -> Iterator[stripe.StripeClient]:
+    """Stripe's own SDK, as a host or the Dashboard uses it."""
+    http = stripe.RequestsClient()
+    yield stripe.StripeClient("sk_test_example", base_addresses={"api": emulator.url}, http_client=http)
+    http.close()
+
+
+@pytest.fixture
+def customer(client: stripe.StripeClient) -> str:
+    """A customer that the host made."""
     return client.v1.customers.create({"name": "A driver"}).id
 
 
@@ -214,9 +221,8 @@ async def test_wallet_hands_over_a_card(provider, token, wallet):
     assert (await held(provider, method=PaymentMethod(token, kind=MethodKind.WALLET))).slip["wallet"] == wallet
 
 
-async def test_wallet_hands_over_a_confirmation_token(emulator, provider):
+async def test_wallet_hands_over_a_confirmation_token(client, provider):
     """As Stripe's Elements make it."""
-    client = stripe.StripeClient("sk_test_example", base_addresses={"api": emulator.url})
     token = client.v1.test_helpers.confirmation_tokens.create({"payment_method": "pm_card_visa"}).id
 
     assert (await held(provider, method=PaymentMethod(token, kind=MethodKind.WALLET))).slip["last4"] == "4242"
@@ -347,10 +353,9 @@ async def test_inquiry_moves_no_money(emulator, provider):
         ("cancel", {"cancellation_reason": "duplicate"}, {"released": 2000}),
     ],
 )
-async def test_what_the_dashboard_did_is_in_the_totals(emulator, provider, verb, params, totals):
+async def test_what_the_dashboard_did_is_in_the_totals(client, provider, verb, params, totals):
     """Captured or cancelled by somebody else: no report claims it, and nothing is missing."""
     hold = await held(provider)
-    client = stripe.StripeClient("sk_test_example", base_addresses={"api": emulator.url})
     getattr(client.v1.payment_intents, verb)(hold.handle.id, params)
 
     seen = await look(provider, hold.handle)
