@@ -25,6 +25,7 @@ __all__ = ["Evidence"]
 _OBSERVATION: Final = TypeAdapter(Observation)
 _SECOND: Final = 1_000_000
 _PARKED_S: Final = (1, 10, 60, 600, 3_600, 21_600, 86_400)
+_DAYS: Final = 30
 _AT_ONCE: Final = 16
 _log = logging.getLogger("evpay.engine")
 
@@ -111,7 +112,7 @@ class Evidence:
         tenant, intent_id, payment_id = found
         case = await self._context.case(tenant, intent_id)
         if _has_live_call(case, payment_id, now_us=self._context.env.now_us()):
-            await self._reschedule(rows, self._context.env.now_us() + 2 * _SECOND, payment_id)
+            await self._wait(rows)
             return 0
         early: list[_Message] = []
         empty: list[_Message] = []
@@ -142,28 +143,39 @@ class Evidence:
             return True
         return not isinstance(await self._recoverer.look(case, provider, payment_id=payment_id), Unknown)
 
+    async def _wait(self, rows: list[_Message]) -> None:
+        """Look again in a moment, uncounted: waiting for an answer is no failure of the message."""
+        next_us = self._context.env.now_us() + 2 * _SECOND
+        await self._context.store.commit(
+            Commit(tuple(Update("inbox", _key(row), {"next_us": next_us}) for row in rows))
+        )
+
     async def _park(self, rows: list[_Message], payment_id: str | None) -> None:
-        """Look at messages again, later each time; in the end a person is told of those that belong to nothing."""
+        """Look at messages again, later each time; a person is told of those that do not come to rest.
+
+        What belongs to nothing is then left alone; what is about a payment is looked at daily for a month more.
+        """
         by_attempts: dict[int, list[_Message]] = {}
         for row in rows:
-            by_attempts.setdefault(min(row.attempts, len(_PARKED_S)), []).append(row)
+            by_attempts.setdefault(row.attempts, []).append(row)
         for attempts, alike in by_attempts.items():
-            if attempts < len(_PARKED_S):
-                await self._reschedule(alike, self._context.env.now_us() + _PARKED_S[attempts] * _SECOND, payment_id)
+            wait_s = _wait_s(attempts, is_known=payment_id is not None)
+            next_us = None if wait_s is None else self._context.env.now_us() + wait_s * _SECOND
+            if next_us is not None and attempts != len(_PARKED_S):
+                await self._reschedule(alike, next_us, payment_id)
                 continue
             for row in alike:
-                told = [] if payment_id else self._unmatched(row)
-                await self._reschedule([row], None, payment_id, *told)
+                await self._reschedule([row], next_us, payment_id, *self._told_of(row, payment_id, next_us))
 
-    def _unmatched(self, row: _Message) -> list[Write]:
-        problem = {
-            "code": "unmatched_webhook",
-            "subject": row.account,
-            "message": (
-                f"Account {row.account!r} sent event {row.event_id!r}, which belongs to no payment of this store or "
-                "cannot be applied. It is kept, and looked at no more."
-            ),
-        }
+    def _told_of(self, row: _Message, payment_id: str | None, next_us: int | None) -> list[Write]:
+        """Tell a person of a message that does not come to rest, and what is done about it."""
+        which = f"Account {row.account!r} sent event {row.event_id!r}"
+        if payment_id is None:
+            code, why = "unmatched_webhook", "which belongs to no payment of this store or cannot be applied"
+        else:
+            code, why = "unapplied_webhook", f"which is about payment {payment_id!r} and could not be applied so far"
+        then = "looked at no more" if next_us is None else "looked at daily; compare the payment with the processor"
+        problem = {"code": code, "subject": row.account, "message": f"{which}, {why}. It is kept, and {then}."}
         now_us = self._context.env.now_us()
         told = {"problem": problem}
         return announce_to(DEFAULT_TENANT, f"account:{row.account}", "attention_needed", told, now_us=now_us)
@@ -190,6 +202,13 @@ def _observation_of(row: _Message) -> Observation | None:
     except Exception:  # noqa: BLE001 - one message that cannot be read must not stop the others
         _log.exception("a message cannot be read; others go on", extra={"account": row.account})
         return None
+
+
+def _wait_s(attempts: int, *, is_known: bool) -> int | None:
+    """Return how long to wait before the next look, in seconds; None if there is none."""
+    if attempts < len(_PARKED_S):
+        return _PARKED_S[attempts]
+    return _PARKED_S[-1] if is_known and attempts < len(_PARKED_S) + _DAYS else None
 
 
 def _key(row: _Message) -> dict[str, str]:

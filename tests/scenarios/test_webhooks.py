@@ -2,16 +2,18 @@
 
 import asyncio
 import json
+from dataclasses import replace
 
 import pytest
 
 from evpay import Admission, Money, OperationKind, Reason
 from evpay.errors import WebhookRejected
 from evpay.events import AttentionNeeded
-from evpay.providers import MAX_BODY_BYTES
+from evpay.providers import MAX_BODY_BYTES, Observation
 from evpay.testing import SimulatedCrash, Simulation
 from evpay_providers.sandbox import SandboxProvider
 from tests.scenarios.day import a_day, charged, method, of_type, sandbox, session, started
+from tests.scenarios.gateways import Retold
 from tests.scenarios.invariants import payments
 
 pytestmark = pytest.mark.anyio
@@ -352,3 +354,75 @@ async def test_refused_messages_are_told_of_once_an_hour() -> None:
         assert "(401)" in told[0].problem.message
         codes = [notice.problem.code for notice in of_type(sim.events, AttentionNeeded)]
         assert codes.count("webhook_refused") == 2
+
+
+def says_nothing(seen: Observation) -> Observation:
+    """Tell only which payment to ask about."""
+    return replace(seen, reports=(), totals=None)
+
+
+async def test_a_message_that_waited_long_for_an_answer_is_not_given_up() -> None:
+    """Waiting costs it none of its tries: the first look-up that fails is not the last."""
+    processor = Retold(lambda seen: seen)
+    async with a_day(processor) as sim:
+        await started(sim)
+        await sim.pay.finish("S-1", await charged(sim, 12_000))
+        reference = (await sim.pay.payments.get("S-1")).attempts[0].reference
+        processor.books.refund_from_dashboard(reference, 250)
+        processor.retell = says_nothing
+        body, headers = processor.webhook(reference)
+        processor.hold_answers()
+        asked = asyncio.ensure_future(sim.pay.refund("R-2026-000001", Money("1", "EUR"), reason="too much"))
+        await processor.until_held(1)
+
+        for _ in range(10):  # it comes again and again, so that what is due is looked at
+            await sim.pay.webhook("sandbox", body=body, headers=headers)
+            await sim.advance(seconds=2)
+        processor.release_answers()
+        await asked
+        processor.drop_look_up()
+        await sim.advance(seconds=3)
+        processor.retell = lambda seen: seen
+        await sim.advance(days=2)
+
+        assert (await sim.pay.payments.get("S-1")).facts.refunded == 350
+
+
+async def test_a_message_about_a_payment_that_cannot_be_asked_about_is_told_and_asked_about_daily() -> None:
+    """For a month, so that an outage of days loses nothing."""
+    processor = Retold(lambda seen: seen)
+    async with a_day(processor) as sim:
+        await started(sim)
+        await sim.pay.finish("S-1", await charged(sim, 12_000))
+        reference = (await sim.pay.payments.get("S-1")).attempts[0].reference
+        processor.books.refund_from_dashboard(reference, 250)
+        processor.retell = says_nothing
+        body, headers = processor.webhook(reference)
+        processor.drop_look_up(times=1_000)
+        await sim.pay.webhook("sandbox", body=body, headers=headers)
+        await sim.advance(days=5)
+        told = [event.problem for event in of_type(sim.events, AttentionNeeded)]
+        assert [(found.code, found.subject) for found in told] == [("unapplied_webhook", "sandbox")]
+
+        processor.drop_look_up(times=-1_000)
+        processor.retell = lambda seen: seen
+        await sim.advance(days=2)
+
+        assert (await sim.pay.payments.get("S-1")).facts.refunded == 250
+
+
+async def test_a_message_about_a_payment_that_can_never_be_asked_about_is_given_up_with_a_word() -> None:
+    """After a month more; a person hears of both."""
+    processor = Retold(lambda seen: seen)
+    async with a_day(processor) as sim:
+        await started(sim)
+        processor.retell = says_nothing
+        body, headers = processor.webhook((await sim.pay.payments.get("S-1")).attempts[0].reference)
+        await sim.pay.cancel("S-1", reason="none")
+        processor.drop_look_up(times=1_000)
+        await sim.pay.webhook("sandbox", body=body, headers=headers)
+        await sim.advance(days=40)
+
+        told = [event.problem for event in of_type(sim.events, AttentionNeeded)]
+        assert [found.code for found in told] == ["unapplied_webhook", "unapplied_webhook"]
+        assert (await sim.pay.recover()).is_idle
