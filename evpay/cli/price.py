@@ -114,6 +114,8 @@ def _show(cost: Cost) -> None:
         used, billed, unit_price, tax = _cells(line)
         table.add_row(line.kind.value, used, billed, unit_price, tax, line.to_json()["amount"])
     console.print(table)
+    for line in cost.lines:
+        console.print(f"{line.kind.value}: {line.reason}", markup=False, highlight=False, soft_wrap=True)
     document = cost.to_json()
     for side, words in (("excl", "without tax"), ("incl", "with tax")):
         total = document[f"total_{side}"]

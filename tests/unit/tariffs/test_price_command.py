@@ -115,3 +115,20 @@ def test_price_refuses_people_in_words(run):
 def test_price_reads_standard_input(run):
     """A dash is standard input."""
     assert json.loads(run("--json", stdin=json.dumps(CDR)).stdout)["total_cost"]["incl"] == "37.20"
+
+
+def test_price_of_an_expired_reservation_says_why(run):
+    """The element for the expiry, with its restriction; without the option nothing has expired."""
+    expires, fee = "RESERVATION_EXPIRES", [{"type": "FLAT", "price": 4, "vat": 20, "step_size": 1}]
+    late = {"id": "T", "currency": "EUR", "tax_included": "NO",
+            "elements": [{"price_components": fee, "restrictions": {"reservation": expires}}]}  # fmt: skip
+    start = "2026-03-02T10:00:00Z"
+    record = CDR | {"charging_periods": [
+        {"start_date_time": start, "dimensions": [{"type": "RESERVATION_TIME", "volume": 1}]}]}  # fmt: skip
+
+    expired = run("--reservation-expired", cdr=json.dumps(record), tariff=late).stdout
+    used = run(cdr=json.dumps(record), tariff=late).stdout
+
+    assert "total with tax: 4.80 EUR" in expired
+    assert "elements[0].price_components[0] (reservation RESERVATION_EXPIRES): once per reservation" in expired
+    assert "total with tax: 0.00 EUR" in used
