@@ -40,9 +40,33 @@ _TARIFF_FIELDS: Final = frozenset(
 ) | {*_V221_FIELDS, *_V230_FIELDS}
 _ELEMENT_FIELDS: Final = frozenset({"price_components", "restrictions"})
 _COMPONENT_FIELDS: Final = frozenset({"type", "price", "vat", "step_size"})
+
+
+def _clock(fields: Fields, name: str) -> str:
+    """Return a time of day; 24:00 as an end and seconds of zero are taken as meant."""
+    text = fields.text(name)
+    meant = "00:00" if name == "end_time" and text in {"24:00", "24:00:00"} else text
+    if len(meant) == len("00:00:00") and meant.endswith(":00"):
+        meant = meant[:-3]
+    if meant != text:
+        fields.note("malformed_time", f"{text!r} is no time of OCPI; read as {meant}.", name)
+    return meant
+
+
+def _days(fields: Fields, name: str) -> object:
+    """Return the weekdays; lower case is taken as meant, and an empty list restricts nothing."""
+    days = fields.require(name)
+    if not isinstance(days, list | tuple):
+        return days
+    meant = [day.upper() if isinstance(day, str) else day for day in days]
+    if meant != list(days):
+        fields.note("malformed_day", "Weekdays of OCPI are in upper case; taken as meant.", name)
+    return meant
+
+
 _RESTRICTION_READERS: Final[Mapping[str, Callable[[Fields, str], object]]] = {
-    "start_time": Fields.text,
-    "end_time": Fields.text,
+    "start_time": _clock,
+    "end_time": _clock,
     "start_date": Fields.day,
     "end_date": Fields.day,
     "min_kwh": Fields.number,
@@ -53,7 +77,7 @@ _RESTRICTION_READERS: Final[Mapping[str, Callable[[Fields, str], object]]] = {
     "max_power": Fields.number,
     "min_duration": Fields.whole,
     "max_duration": Fields.whole,
-    "day_of_week": lambda fields, name: fields.require(name),
+    "day_of_week": _days,
     "reservation": Fields.text,
 }
 

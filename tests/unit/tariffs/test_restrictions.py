@@ -107,6 +107,34 @@ def test_days_and_dates_are_local(start, restrictions, holds):
     assert charged(start, **restrictions) is holds
 
 
+@pytest.mark.parametrize(
+    ("restrictions", "holds", "note"),
+    [
+        ({"start_time": "08:00", "end_time": "24:00"}, True, "malformed_time"),
+        ({"start_time": "08:00:00"}, True, "malformed_time"),
+        ({"start_time": "12:01:00"}, False, "malformed_time"),
+        ({"day_of_week": ["monday", "Wednesday"]}, True, "malformed_day"),
+    ],
+)
+def test_times_and_days_of_real_tariffs_are_taken_as_meant(restrictions, holds, note):
+    """Each with a note; noon on a Wednesday."""
+    record = cdr(period("2026-06-17T12:00:00Z", ("ENERGY", 1)), end_date_time="2026-06-17T12:00:00Z")
+    cost = price_cdr(record, tariff(element(component(), **restrictions)), time_zone="UTC")
+
+    assert cost.total.amount == holds
+    assert [found.code for found in cost.notes] == [note]
+
+
+@pytest.mark.parametrize("restrictions", [{"start_time": "24:00"}, {"end_time": "12:00:30"}, {"day_of_week": ["MO"]}])
+def test_times_and_days_that_mean_nothing_are_refused(restrictions):
+    """With the place."""
+    record = cdr(period("2026-06-17T12:00:00Z", ("ENERGY", 1)))
+    with pytest.raises(InvalidInput) as refused:
+        price_cdr(record, tariff(element(component(), **restrictions)), time_zone="UTC")
+
+    assert (refused.value.code, refused.value.path.startswith("elements[0].restrictions.")) == ("invalid_tariff", True)
+
+
 def test_time_zone_of_an_old_record_is_taken_from_its_location():
     """OCPI 2.1.1 has the zone in the location; what the caller says comes first."""
     record = cdr(period("2026-06-19T22:30:00Z", ("ENERGY", 1)), location={"time_zone": "Europe/Amsterdam"})
