@@ -115,11 +115,7 @@ class AdyenProvider:
         if isinstance(answer, Failed | Unknown):
             # A claim from a browser may be forged: a request that is refused ends no authorization.
             return answer if isinstance(answer, Unknown) else Unknown(detail=f"the leg was refused: {answer.code}")
-        return understood(
-            lambda: mapping.authorize_outcome(
-                answer, reference=request.payment_reference, asked=request.amount, settings=self._settings
-            )
-        )
+        return understood(lambda: mapping.complete_outcome(answer, request=request, settings=self._settings))
 
     async def increment(self, request: IncrementRequest) -> Outcome:
         """Set the hold to a new total, or to the same one for more time."""

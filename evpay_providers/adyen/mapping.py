@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from evpay.errors import InvalidInput
@@ -37,6 +38,7 @@ __all__ = [
     "authorize_outcome",
     "authorize_params",
     "capture_params",
+    "complete_outcome",
     "complete_params",
     "increment_outcome",
     "increment_params",
@@ -283,6 +285,20 @@ def authorize_outcome(
     if read is None or (named is not None and named != reference):
         return Unknown(detail=f"a payment with the result {answer['resultCode']!r}, or of another reference")
     return read(answer, reference=reference, asked=asked, settings=settings, off_session=off_session)
+
+
+def complete_outcome(answer: Answer, *, request: CompleteRequest, settings: AdyenSettings) -> Outcome:
+    """Say what became of the AUTHORIZE, if the answer says that it is this one.
+
+    What a browser brought back decides which payment Adyen answers about: it may be another of ours. An answer that
+    names no payment may ask the driver for one thing more, and says nothing else.
+    """
+    outcome = authorize_outcome(answer, reference=request.payment_reference, asked=request.amount, settings=settings)
+    if answer.get("merchantReference") is not None:
+        return outcome
+    if isinstance(outcome, ActionRequired):
+        return replace(outcome, id=None, handle=request.handle)
+    return Unknown(detail=f"a payment with the result {answer['resultCode']!r}, which does not say whose it is")
 
 
 def received_outcome(answer: Answer) -> Outcome:

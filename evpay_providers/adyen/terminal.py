@@ -112,7 +112,7 @@ async def authorize(request: AuthorizeRequest, *, calls: "AdyenCalls", settings:
     desk = _Desk(calls=calls, settings=settings, device=device, service=service)
     found = await calls.in_time(lambda: _ask_once(desk, text))
     waiting = Handle(id=request.reference, memo={"terminal": device, "service": service})
-    return _read(found, desk=desk, waiting=waiting, asked=request.amount)
+    return _read(found, desk=desk, waiting=waiting, asked=request.amount, reference=request.reference)
 
 
 async def complete(request: CompleteRequest, *, calls: "AdyenCalls", settings: AdyenSettings) -> Outcome:
@@ -124,7 +124,7 @@ async def complete(request: CompleteRequest, *, calls: "AdyenCalls", settings: A
     found = await calls.in_time(desk.status)
     if found is None or isinstance(found, Failed):
         return Unknown(detail="the terminal does not know the payment, or could not be asked")
-    return _read(found, desk=desk, waiting=request.handle, asked=request.amount)
+    return _read(found, desk=desk, waiting=request.handle, asked=request.amount, reference=request.payment_reference)
 
 
 class _Desk:
@@ -243,15 +243,21 @@ def _status_of(status: Mapping[str, Any]) -> Mapping[str, Any] | Unknown | None:
             return Unknown(detail=f"the terminal says {condition!r} of the payment")
 
 
-def _read(found: Mapping[str, Any] | Failed | Unknown, *, desk: _Desk, waiting: Handle, asked: Money) -> Outcome:
+def _read(
+    found: Mapping[str, Any] | Failed | Unknown, *, desk: _Desk, waiting: Handle, asked: Money, reference: str
+) -> Outcome:
     if isinstance(found, Failed | Unknown):
         return found
     if not found:
         return ActionRequired(action=ConfirmOnDevice(device=desk.device), id=None, handle=waiting)
     try:
         outcome = payment_outcome(found, settings=desk.settings)
+        whose = ((found.get("SaleData") or {}).get("SaleTransactionID") or {}).get("TransactionID")
     except UNREADABLE as error:
         return Unknown(detail=f"an answer that is not as documented: {type(error).__name__}")
+    if whose != reference and (whose is not None or isinstance(outcome, Succeeded)):
+        # What a terminal turned away unread may not be named; money that is held, and what belongs to another, is.
+        return Unknown(detail="an answer that does not say that it is of this payment")
     if isinstance(outcome, Succeeded) and outcome.amount.currency != asked.currency:
         return Unknown(detail=f"an answer in {outcome.amount.currency.code}, where {asked.currency.code} was asked")
     return outcome

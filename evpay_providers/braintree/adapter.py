@@ -120,7 +120,7 @@ class BraintreeProvider:
         return await self._do(
             OperationKind.INCREMENT,
             lambda gateway: gateway.transaction.adjust_authorization(payment_id, total),
-            lambda held: mapping.increment_outcome(held, settings=self._settings),
+            lambda held: mapping.increment_outcome(held, payment_id=payment_id, settings=self._settings),
             currency=request.total.currency.code,
         )
 
@@ -144,7 +144,9 @@ class BraintreeProvider:
         return await self._do(
             OperationKind.CAPTURE,
             lambda gateway: getattr(gateway.transaction, verb)(payment_id, params.pop("amount"), params),
-            lambda taken: mapping.capture_outcome(taken, handle=request.handle, reference=request.reference),
+            lambda taken: mapping.capture_outcome(
+                taken, handle=request.handle, reference=request.reference, in_parts=verb == mapping.IN_PARTS
+            ),
             currency=request.amount.currency.code,
         )
 

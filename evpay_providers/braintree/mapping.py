@@ -255,15 +255,17 @@ def authorize_outcome(
     return read(transaction, settings=settings, off_session=off_session, save=save)
 
 
-def increment_outcome(transaction: Answer, *, settings: BraintreeSettings) -> Outcome:
-    """Say what is held now."""
+def increment_outcome(transaction: Answer, *, payment_id: str, settings: BraintreeSettings) -> Outcome:
+    """Say what is held now of this payment."""
+    if transaction["id"] != payment_id:
+        return Unknown(detail="the hold of another payment")
     if transaction["status"] != "authorized":
         return Unknown(detail=f"adjusted, yet in status {transaction['status']!r}")
     return _held(transaction, settings=settings, off_session=False, save=False)
 
 
-def capture_outcome(transaction: Answer, *, handle: Handle, reference: str) -> Outcome:
-    """Say what was submitted for settlement.
+def capture_outcome(transaction: Answer, *, handle: Handle, reference: str, in_parts: bool) -> Outcome:
+    """Say what was submitted for settlement; it has to be the transaction itself, or a part that names it.
 
     A part has an id and an order id of its own, and the handle remembers that it began; of a whole capture the handle
     remembers the reference.
@@ -271,7 +273,7 @@ def capture_outcome(transaction: Answer, *, handle: Handle, reference: str) -> O
     if transaction["status"] not in TAKEN:
         return Unknown(detail=f"submitted, yet in status {transaction['status']!r}")
     part = transaction["id"] != handle.id
-    if part and transaction.get("authorized_transaction_id") not in (None, handle.id):
+    if part != in_parts or (part and transaction.get("authorized_transaction_id") != handle.id):
         return Unknown(detail="the part of another payment")
     memo = {**handle.memo, "captures": BEGUN} if part else {**handle.memo, CAPTURED_AS: reference}
     return Succeeded(amount=amount_of(transaction), id=transaction["id"], handle=Handle(id=handle.id, memo=memo))

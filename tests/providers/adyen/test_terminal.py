@@ -37,8 +37,9 @@ def response(category, **inner):
     return {"SaleToPOIResponse": {"MessageHeader": {"MessageCategory": category}, f"{category}Response": inner}}
 
 
-def approved(amount=20.0, *, result="Success", extra="", psp=PSP, currency="EUR"):
+def approved(amount=20.0, *, result="Success", extra="", psp=PSP, currency="EUR", whose=PAYMENT):
     return {
+        "SaleData": {"SaleTransactionID": {"TransactionID": whose, "TimeStamp": "2026-11-20T12:00:00Z"}},
         "Response": {"Result": result, "AdditionalResponse": extra},
         "POIData": {"POITransactionID": {"TransactionID": f"v4W5001707426906003.{psp}"}},
         "PaymentResult": {
@@ -215,15 +216,21 @@ async def test_terminal_says_no(teller, provider, payment, expected):
     [
         failed("UnreachableHost"), failed("NeverHeardOf"), {"Response": {"Result": "Perhaps"}}, {"Response": {}},
         {"x": 1}, approved(psp="short"), approved(amount="many"), approved(currency="NOK"),
-        {**approved(), "PaymentResult": {}},
+        {**approved(), "PaymentResult": {}}, {**approved(), "SaleData": None}, {**approved(), "SaleData": []},
+        approved(whose="p0000000000000000000000002"), approved(whose=""),
+        {**approved(whose="p0000000000000000000000002"), **failed("Cancel")},
     ],
 )  # fmt: skip
 async def test_terminal_that_proves_nothing_is_unknown(teller, provider, payment):
-    """Conditions and shapes that no table knows."""
+    """Conditions and shapes that no table knows, and answers that are not of this payment."""
+    waiting = Handle(id=PAYMENT, memo={"terminal": DEVICE, "service": "ABCDEFGHIJ"})
     teller.tell(never_heard_of())
     teller.tell(paid(payment))
-
     assert isinstance(await provider.authorize(order()), Unknown)
+    teller.answers.clear()
+    teller.tell(done(payment))
+
+    assert isinstance(await provider.complete(orders.completion(waiting)), Unknown)
 
 
 async def test_less_is_held_than_was_asked(teller, provider):

@@ -286,6 +286,26 @@ async def test_details_over_the_wire(teller, provider):
     assert (outcome.type, outcome.handle) == ("succeeded", Handle(id=PSP))
 
 
+@pytest.mark.parametrize("whose", [None, "p0000000000000000000000002"])
+@pytest.mark.parametrize("answer", [answers.authorised(), answers.refused(), answers.authorised(resultCode="Pending")])
+async def test_details_of_another_payment_are_unknown(teller, provider, whose, answer):
+    """A browser may bring back what belongs to another payment: its hold is not ours, and its refusal neither."""
+    teller.tell({**answer, "merchantReference": whose})
+
+    outcome = await provider.complete(orders.completion(Handle(id=PAYMENT), answer={"redirectResult": "X6Xt"}))
+
+    assert isinstance(outcome, Unknown)
+
+
+async def test_details_may_ask_for_one_thing_more(teller, provider):
+    """Without saying whose payment it is; then nothing of the payment changes but what the driver has to do."""
+    teller.tell(answers.native(resultCode="ChallengeShopper", pspReference=PSP))
+
+    outcome = await provider.complete(orders.completion(Handle(id=PAYMENT), answer={"threeDSResult": "X6Xt"}))
+
+    assert (outcome.type, outcome.id, outcome.handle) == ("action_required", None, Handle(id=PAYMENT))
+
+
 async def test_refund_of_paypal_names_the_capture(teller, provider):
     """PayPal alone wants to know which."""
     teller.tell(answers.received(), status=201)

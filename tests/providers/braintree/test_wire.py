@@ -388,6 +388,30 @@ async def test_wallets_card_is_described(wire, provider, kind, part, details, br
     assert (outcome.hold.increment, outcome.slip["last4"]) == (True, "1881")
 
 
+@pytest.mark.parametrize(
+    ("handle", "fields"),
+    [
+        (HELD, {"id": "tx9"}),
+        (HELD, {"id": "tx9", "authorized_transaction_id": "tx1"}),
+        (BEGUN, {"id": "tx9"}),
+        (BEGUN, {"id": "tx1"}),
+        (BEGUN, {"id": "tx9", "authorized_transaction_id": "tx8"}),
+    ],
+)
+async def test_capture_of_another_transaction_is_unknown(wire, provider, handle, fields):
+    """Only what is captured in parts has another id, and then it names the hold that it is of."""
+    wire.will(answers.ok(answers.submitted("5.00", **fields)))
+
+    assert isinstance(await provider.capture(orders.taking(handle, "5.00")), Unknown)
+
+
+async def test_increment_of_another_transaction_is_unknown(wire, provide):
+    """The hold that is raised is the one that was named."""
+    wire.will(answers.ok(answers.fields(id="tx9", amount="30.00")))
+
+    assert isinstance(await provide(request_increment=True).increment(orders.increase(HELD, "30.00")), Unknown)
+
+
 @pytest.mark.parametrize(("of_it", "is_sent"), [("r2", False), ("another", True)])
 async def test_part_without_a_key_is_looked_for_first(wire, provide, of_it, is_sent):
     """Where captures may be sent again, but parts have begun elsewhere: the same part is never made twice."""
