@@ -294,8 +294,9 @@ def price_periods(
     for period, cell in zip(periods, cells_of(compiled, periods, clock, start_us, expired=expired), strict=True):
         if period.reserved is not None:
             tally.add_reservation(cell, period.reserved)
-        if not period.is_reservation:
-            tally.add(cell, period.energy, period.time, period.parking)
+            if period.is_reservation:
+                continue
+        tally.add(cell, period.energy, period.time, period.parking)
     return tally.cost(step_minor=step_minor, session_tariff=session_tariff, notes=notes)
 
 
@@ -330,12 +331,15 @@ def cells_of(
     axes = compiled.axes
     if not axes.kinds:
         return [compiled.cell(compiled.situation(period.tariff, expired=expired)) for period in periods]
-    reserved_us = next((period.start_us for period in periods if period.is_reservation), 0)
+    reserved_us = next(
+        (period.start_us for period in periods if period.reserved is not None and period.is_reservation), 0
+    )
     charging_us = charging_start(compiled, periods, start_us)
     energy, cells = 0, []
     for period in periods:
         at_us = period.start_us
-        elapsed_us = at_us - (reserved_us if period.is_reservation else charging_us)
+        reserving = period.reserved is not None and period.is_reservation
+        elapsed_us = at_us - (reserved_us if reserving else charging_us)
         first = compiled.situation(period.tariff, expired=expired)
         cells.append(compiled.cell(axes.number(first, at_us, energy, elapsed_us, period.measured, clock)))
         energy += period.energy
