@@ -97,6 +97,20 @@ def _is_captured(operations: tuple[OperationRecord, ...]) -> bool:
     )
 
 
+def _is_taken_back(operations: tuple[OperationRecord, ...]) -> bool:
+    """Say whether a capture did not last, and since then nothing was taken or let go.
+
+    A processor may take it a second time by itself, so the hold stays until a person, whom the review asks, decides.
+    """
+    captures = [found for found in operations if found.kind is OperationKind.CAPTURE]
+    lost = [found.answered_us or 0 for found in captures if found.state is OperationState.REVERSED]
+    if not lost:
+        return False
+    later = [found for found in operations if found.asked_us > max(lost)]
+    is_taken = any(found.kind is OperationKind.CAPTURE and found.state is OperationState.SUCCEEDED for found in later)
+    return not is_taken and all(found.kind is not OperationKind.VOID for found in later)
+
+
 def is_wanted(case: Case, payment: PaymentRecord) -> bool:
     """Say whether somebody still counts on the hold of this attempt."""
     operations = case.snapshot.of(payment.id)
@@ -123,7 +137,7 @@ def next_step(case: Case, payment: PaymentRecord, capabilities: Capabilities) ->
     authorize = case.authorize(payment.id)
     blind = authorize.state is OperationState.UNKNOWN and not capabilities.look_up and not voids
     # A capture behind a hold that nobody can ask about would wait for ever: the hold is let go, the cost is owed.
-    wanted = is_wanted(case, payment) and not (blind and reserved)
+    wanted = (is_wanted(case, payment) or _is_taken_back(operations)) and not (blind and reserved)
     if wanted or len(voids) >= MAX_VOIDS or any(found.state in UNSETTLED for found in voids):
         return None
     waiting = authorize.state in (OperationState.REQUIRES_ACTION, OperationState.PENDING) and not busy

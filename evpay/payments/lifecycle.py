@@ -356,7 +356,8 @@ def _closes(operation: OperationRecord) -> bool:
         case OperationKind.VOID:
             return operation.state not in _REFUSED
         case OperationKind.CAPTURE:
-            return operation.state in UNSETTLED or (operation.state not in _REFUSED and is_final_capture(operation))
+            is_taken = operation.state is OperationState.SUCCEEDED and is_final_capture(operation)
+            return operation.state in UNSETTLED or is_taken
         case _:
             return False
 

@@ -230,8 +230,8 @@ async def test_messages_in_the_wrong_order_end_in_the_same_place() -> None:
         assert (await sim.pay.payments.get("S-1")).facts.captured == 600
 
 
-async def test_a_capture_that_is_reversed_later_is_a_debt() -> None:
-    """It had succeeded; days later the processor takes it back: a fact of its own, and the cost is owed."""
+async def test_a_capture_that_is_reversed_later_waits_for_a_person_or_comes_back() -> None:
+    """It had succeeded; the processor takes it back: a fact of its own. The hold is left, and may be taken again."""
     processor = sandbox()
     async with a_day(processor, apart=True) as sim:
         await started(sim)
@@ -246,9 +246,20 @@ async def test_a_capture_that_is_reversed_later_is_a_debt() -> None:
         await sim.pay.webhook("sandbox", body=signed.body, headers=signed.headers)
         await sim.settle()
 
-        facts = (await sim.pay.payments.get("S-1")).facts
-        assert facts.captured == 0
+        intent = await sim.pay.payments.get("S-1")
+        assert (intent.facts.captured, intent.facts.open_hold) == (0, 600)
+        assert OperationKind.VOID not in {found.kind for found in intent.operations}
         assert "review" in [event.problem.code for event in of_type(sim.events, AttentionNeeded)]
+
+        again = {"type": "succeeded", "amount": {"amount": "6.00", "currency": "EUR"}, "id": "sbx_again"}
+        content["id"] = "sbx_evt_again"
+        content["observation"]["reports"] = [{**capture, "reference": None, "outcome": again}]
+        await sim.advance(hours=1)
+        signed = processor.sign(json.dumps(content).encode())
+        await sim.pay.webhook("sandbox", body=signed.body, headers=signed.headers)
+        await sim.settle()
+
+        assert (await sim.pay.payments.get("S-1")).facts.captured == 600
 
 
 async def test_a_message_survives_a_crash_before_it_is_applied() -> None:

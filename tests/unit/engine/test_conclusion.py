@@ -1,6 +1,7 @@
 """From an outcome to the rows that record it, kind by kind."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from evpay.engine.case import next_step
 from evpay.engine.conclusion import next_look_us
 from evpay.money import Money
+from evpay.payments.lifecycle import available
 from evpay.payments.outcome import (
     ActionRequired,
     Declined,
@@ -268,7 +270,7 @@ def test_rest_is_voided_when_the_processor_does_not_release_it():
 
 
 def test_reversal_opens_the_hold_again_and_asks_for_a_person():
-    """The books follow: the hold is open, and it is voided."""
+    """The books follow: the hold is open, and stays so, as the processor may take it a second time by itself."""
     world = captured()
     capture = world.case.snapshot.operations[1].id
     world.learn(capture, Failed(reason=Reason.OTHER))
@@ -278,8 +280,35 @@ def test_reversal_opens_the_hold_again_and_asks_for_a_person():
     )  # fmt: skip
     assert ["reversals<clearing 600", "hold<hold_used 600"] == world.posted()[-2:]
     assert "attention_needed" in world.told
-    assert "void" == next_step(world.case, world.payment, SEES).kind
+    assert None is next_step(world.case, world.payment, SEES)
+    assert {"capture", "void"} <= set(available(world.payment, world.case.snapshot.operations, can_refund=True))
     world.check()
+
+
+@pytest.mark.parametrize("state", ["succeeded", "failed"])
+def test_hold_behind_a_reversal_is_let_go_once_a_person_has_begun_to(state):
+    """A void that came before the reversal says nothing; one that came after it is repeated as any other."""
+    world = captured()
+    world.ask("void", 0, "succeeded")
+    capture = world.case.snapshot.operations[1].id
+    world.learn(capture, Failed(reason=Reason.OTHER), after=timedelta(seconds=1))
+    assert None is next_step(world.case, world.payment, SEES)
+
+    later = world.operation(world.ask("void", 0, state))
+    world.case = world.case.after(world.payment, replace(later, asked_us=NOW + 2 * SECOND))
+    assert "void" == next_step(world.case, world.payment, SEES).kind
+
+
+def test_rest_behind_a_capture_that_came_back_is_let_go():
+    """What was taken a second time is final."""
+    world = captured()
+    world.learn(world.case.snapshot.operations[1].id, Failed(reason=Reason.OTHER))
+    again = world.operation(world.ask("capture", 500))
+    world.case = world.case.after(world.payment, replace(again, asked_us=NOW + SECOND))
+    world.learn(again.id, yes(500))
+
+    assert 100 == world.payment.facts.open_hold
+    assert "void" == next_step(world.case, world.payment, SEES).kind
 
 
 @pytest.mark.parametrize(
