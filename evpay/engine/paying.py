@@ -10,6 +10,7 @@ from evpay.engine.case import Case
 from evpay.engine.conclusion import Lesson
 from evpay.engine.context import Context
 from evpay.engine.drafts import Draft, capture_request, draft_void, make_operation, operation_id
+from evpay.engine.legs import draft_leg, last_leg, may_send_again, says_nothing_else
 from evpay.engine.recovery import Recoverer
 from evpay.engine.reviews import close_rows
 from evpay.engine.runner import Runner
@@ -26,9 +27,9 @@ from evpay.payments.lifecycle import available, is_live
 from evpay.payments.operation import UNSETTLED, OperationKind, OperationState
 from evpay.payments.outcome import Handle, Outcome, Unknown
 from evpay.payments.records import OperationRecord, PaymentRecord
-from evpay.providers import CompleteRequest, EffectRequest, IncrementRequest
+from evpay.providers import EffectRequest, IncrementRequest
 from evpay.store import reads
-from evpay.store.commit import AlreadyThere, Commit, GuardMissed
+from evpay.store.commit import AlreadyThere, Commit, GuardMissed, SingleFlight
 
 __all__ = ["Payer", "minor_of", "refusal"]
 
@@ -73,35 +74,40 @@ class Payer:
         return case
 
     async def complete(self, tenant: str, intent_id: str, answer: Mapping[str, str], *, actor: str | None) -> Case:
-        """Go on after the driver acted; what the browser says is a claim that only the processor can confirm."""
-        case = await self._context.case(tenant, intent_id)
-        payment = case.snapshot.payment
-        authorize = case.authorize(payment.id)
-        if authorize.state not in (OperationState.REQUIRES_ACTION, OperationState.PENDING):
-            return case
-        legs = [found for found in case.snapshot.of(payment.id) if found.kind is OperationKind.COMPLETE]
-        if legs and legs[-1].state in UNSETTLED:
-            return await self.known(case, legs[-1])
+        """Go on after the driver acted; what the browser says is a claim that only the processor can confirm.
 
-        def plan(now: Case) -> Draft:
-            return self.draft(
-                now,
-                now.snapshot.payment,
-                OperationKind.COMPLETE,
-                ("complete", str(len(legs))),
-                authorize.amount,
-                lambda reference, key: CompleteRequest(
-                    reference=reference,
-                    idempotency_key=key,
-                    payment_reference=payment.reference,
-                    handle=payment.handle or Handle(id=""),
-                    amount=from_minor(authorize.amount, payment.currency),
-                    answer=dict(answer),
-                ),
-                actor=actor,
-            )
+        A leg that nobody can tell of does not block the next one: the same claim is sent again as it was, another one
+        takes its place.
+        """
+        for _ in range(_TRIES):
+            case = await self._context.case(tenant, intent_id)
+            leg = last_leg(case, case.snapshot.payment)
+            if _is_driver_awaited(case) and leg is not None and leg.state in UNSETTLED:
+                case = await self.known(case, leg)
+                leg = last_leg(case, case.snapshot.payment)
+                if leg is None or leg.state is not OperationState.UNKNOWN:
+                    return case
+            if not _is_driver_awaited(case):
+                return case
+            if leg is not None and leg.state is OperationState.UNKNOWN and says_nothing_else(leg, answer):
+                return await self._said_again(case, leg, answer)
+            now_us = self._context.env.now_us()
+            try:
+                await self._runner.run(tenant, intent_id, draft_leg(case, answer, now_us=now_us, actor=actor))
+            except (AlreadyThere, GuardMissed):
+                continue
+            return await self._context.case(tenant, intent_id)
+        raise StoreUnavailable(f"Payment intent {intent_id!r} kept being changed by others. Try again.")
 
-        return (await self.carry_out(tenant, intent_id, plan))[0]
+    async def _said_again(self, case: Case, leg: OperationRecord, answer: Mapping[str, str]) -> Case:
+        """Send a leg of which nothing is known again as it was, if the same is claimed again."""
+        intent_id = case.snapshot.intent.id
+        provider = self._context.provider(case.payment(leg.payment_id))
+        if may_send_again(leg, answer, provider.capabilities, now_us=self._context.env.now_us()):
+            with suppress(GuardMissed, SingleFlight):  # somebody else has just sent it
+                await self._runner.resend(case, leg)
+            await self._runner.drive(case.tenant, intent_id)
+        return await self._context.case(case.tenant, intent_id)
 
     async def increment(self, tenant: str, intent_id: str, *, to: Money, actor: str | None) -> Case:
         """Raise the hold to a new total, or ask for more time with the same."""
@@ -311,6 +317,11 @@ class Payer:
             actor=actor,
         )
         return Draft(payment=payment, operation=made)
+
+
+def _is_driver_awaited(case: Case) -> bool:
+    authorize = case.authorize(case.snapshot.payment.id)
+    return authorize.state in (OperationState.REQUIRES_ACTION, OperationState.PENDING)
 
 
 def _extends(payment: PaymentRecord) -> bool:

@@ -126,6 +126,54 @@ async def test_the_driver_acts(what: str) -> None:
         assert (done.status, done.facts.authorized) == ("authorized", 5_000)
 
 
+async def test_a_claim_that_proves_nothing_does_not_block_the_right_one() -> None:
+    """The way back was opened without what the driver should bring; then with it."""
+    processor = sandbox(look_up=False)
+    async with a_day(processor) as sim:
+        waiting = await held(sim, "action", return_url=ASKED)
+        processor.drop_answer(OperationKind.COMPLETE, effect=False)
+        lost = await sim.pay.payments.complete_action(waiting.id, {})
+        assert (lost.operations[-1].state, lost.status) == ("unknown", "requires_action")
+
+        done = await sim.pay.payments.complete_action(waiting.id, {"back": "yes"})
+
+        assert (done.status, done.facts.authorized) == ("authorized", 5_000)
+        assert [found.state for found in done.operations] == ["succeeded", "expired", "succeeded"]
+
+
+@pytest.mark.parametrize("effect", [True, False])
+async def test_the_same_claim_again_is_sent_as_it_was(effect: bool) -> None:  # noqa: FBT001
+    """Under the same key, so that it counts once; an empty one in between says nothing new."""
+    processor = sandbox(look_up=False)
+    async with a_day(processor) as sim:
+        waiting = await held(sim, "action", return_url=ASKED)
+        processor.drop_answer(OperationKind.COMPLETE, effect=effect)
+        await sim.pay.payments.complete_action(waiting.id, {"back": "yes"})
+
+        still = await sim.pay.payments.complete_action(waiting.id, {})
+        assert (still.operations[-1].state, len(still.operations)) == ("unknown", 2)
+        done = await sim.pay.payments.complete_action(waiting.id, {"back": "yes"})
+
+        assert (done.status, done.facts.authorized) == ("authorized", 5_000)
+        assert [found.attempts for found in await operations(sim)] == [1, 2]
+
+
+async def test_two_claims_at_once_are_never_both_on_their_way() -> None:
+    """The second is sent when it is clear that nothing is known of the first."""
+    processor = sandbox(look_up=False)
+    async with a_day(processor) as sim:
+        waiting = await held(sim, "action", return_url=ASKED)
+        processor.drop_answer(OperationKind.COMPLETE, effect=False)
+
+        await asyncio.gather(
+            *(sim.pay.payments.complete_action(waiting.id, {"back": back}) for back in ("no", "yes", "yes"))
+        )
+
+        done = await sim.pay.payments.get(waiting.id)
+        assert (done.status, done.facts.authorized) == ("authorized", 5_000)
+        assert len(done.operations) == 3
+
+
 async def test_a_driver_who_never_acts_leaves_nothing_behind() -> None:
     """The processor gives up; ours says so."""
     processor = sandbox(approval_lifetime=timedelta(minutes=15))

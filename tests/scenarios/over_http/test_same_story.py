@@ -6,6 +6,7 @@ import pytest
 
 from evpay import Admission, Declined, Money, Reason, Start
 from evpay.receipts.model import SettlementState
+from tests.scenarios.over_http.vendors import GATEWAYS
 from tests.scenarios.over_http.world import World, a_world
 
 pytestmark = [pytest.mark.anyio, pytest.mark.scenario]
@@ -104,6 +105,19 @@ async def test_driver_passes_the_challenge(world, name):
 
     assert passed.session.admission is Admission.ALLOW
     await world.has(passed.session.id, authorized=2_000)
+
+
+@pytest.mark.parametrize("name", sorted(name for name, gateway in GATEWAYS.items() if gateway.answer))
+async def test_driver_comes_back_with_nothing_first(world, name):
+    """The way back is opened without its query: that proves nothing, and is in nobody's way."""
+    gateway = world.gateways[name]
+    started = await world.start(gateway, method=gateway.challenged)
+    empty = await world.pay.complete_action("S-1", {})
+    assert empty.session.admission is Admission.WAIT
+    passed = await _comes_back(world, gateway, started)
+
+    assert passed.session.admission is Admission.ALLOW
+    await world.has(authorized=2_000)
 
 
 async def _comes_back(world: World, gateway, started) -> Start:
