@@ -119,7 +119,10 @@ def method_param(method: PaymentMethod, *, live: bool) -> dict[str, Any]:
 
 
 def saved_method(data: Mapping[str, Any], *, method_type: str | None, account: str) -> PaymentMethod | None:
-    """Read what was saved from `additionalData`, or None; `method_type` is the type or brand that was charged."""
+    """Read what was saved from `additionalData`; `method_type` is the type or brand that was charged.
+
+    None if nothing was saved, or nothing that can be kept.
+    """
     found = next(
         ((data[token], data[customer]) for token, customer in SAVED_FIELDS if data.get(token) and data.get(customer)),
         None,
@@ -132,12 +135,16 @@ def saved_method(data: Mapping[str, Any], *, method_type: str | None, account: s
         token = json.dumps({"type": method_type, "storedPaymentMethodId": token}, separators=(",", ":"))
     expiry = _EXPIRY.match(str(data.get("expiryDate", "")))
     last4 = str(data.get("cardSummary", ""))
-    return PaymentMethod(
-        token,
-        kind=MethodKind.WALLET if own_rail else MethodKind.CARD,
-        account=account,
-        customer=customer,
-        brand=str(data.get("paymentMethod") or method_type or "")[:40] or None,
-        last4=last4 if re.fullmatch(r"[0-9A-Za-z]{4}", last4) else None,
-        expires=f"{expiry[2]}-{int(expiry[1]):02d}" if expiry else None,
-    )
+    try:
+        return PaymentMethod(
+            token,
+            kind=MethodKind.WALLET if own_rail else MethodKind.CARD,
+            account=account,
+            customer=customer,
+            brand=str(data.get("paymentMethod") or method_type or "")[:40] or None,
+            last4=last4 if re.fullmatch(r"[0-9A-Za-z]{4}", last4) else None,
+            expires=f"{expiry[2]}-{int(expiry[1]):02d}" if expiry else None,
+        )
+    except InvalidInput:
+        # The money is certain, a token that we must not keep is not: it looks like a card number, or is malformed.
+        return None

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from evpay.errors import InvalidInput
 from evpay.providers import MethodKind, PaymentMethod
 
 __all__ = ["CARDS", "VAULT", "saved_method", "slip_of"]
@@ -35,7 +36,7 @@ def _instrument(transaction: Answer) -> Answer:
 
 
 def saved_method(transaction: Answer, *, account: str) -> PaymentMethod | None:
-    """Return the method as it is in the vault, None if it is not there."""
+    """Return the method as it is in the vault, None if it is not there, or cannot be kept."""
     found = _instrument(transaction)
     token = found.get("token")
     if not token:
@@ -43,15 +44,19 @@ def saved_method(transaction: Answer, *, account: str) -> PaymentMethod | None:
     year, month = str(found.get("expiration_year") or ""), str(found.get("expiration_month") or "")
     wallet = transaction.get("payment_instrument_type") != "credit_card"
     last4 = str(found.get("last_4") or found.get("virtual_card_last_4") or "")
-    return PaymentMethod(
-        f"{VAULT}{token}",
-        kind=MethodKind.WALLET if wallet else MethodKind.CARD,
-        account=account,
-        customer=(transaction.get("customer") or {}).get("id"),
-        brand=_brand(found),
-        last4=last4 if len(last4) == 4 and last4.isascii() and last4.isalnum() else None,
-        expires=f"{year}-{month:0>2}" if year.isdecimal() and len(year) == 4 and month.isdecimal() else None,
-    )
+    try:
+        return PaymentMethod(
+            f"{VAULT}{token}",
+            kind=MethodKind.WALLET if wallet else MethodKind.CARD,
+            account=account,
+            customer=(transaction.get("customer") or {}).get("id"),
+            brand=_brand(found),
+            last4=last4 if len(last4) == 4 and last4.isascii() and last4.isalnum() else None,
+            expires=f"{year}-{month:0>2}" if year.isdecimal() and len(year) == 4 and month.isdecimal() else None,
+        )
+    except InvalidInput:
+        # The money is certain, a token that we must not keep is not: it looks like a card number, or is malformed.
+        return None
 
 
 def _brand(instrument: Answer) -> str | None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
+from evpay.errors import InvalidInput
 from evpay.money import Money, from_minor, to_minor
 from evpay.providers import (
     Action,
@@ -195,7 +196,10 @@ def _window(kind: str, brand: str, *, off_session: bool) -> timedelta:
 
 
 def _saved_method(intent: Answer, *, account: str) -> PaymentMethod | None:
-    """Return what was saved for the customer; of a card that was read, the card that Stripe made of it."""
+    """Return what was saved for the customer; of a card that was read, the card that Stripe made of it.
+
+    None also for what cannot be kept.
+    """
     kind, card = _details(intent)
     token = card.get("generated_card") if kind == "card_present" else intent.get("payment_method")
     if not (intent.get("setup_future_usage") and intent.get("customer") and token):
@@ -203,15 +207,19 @@ def _saved_method(intent: Answer, *, account: str) -> PaymentMethod | None:
     expires = (
         f"{card['exp_year']:04d}-{card['exp_month']:02d}" if card.get("exp_year") and card.get("exp_month") else None
     )
-    return PaymentMethod(
-        _id(token),
-        kind=MethodKind.WALLET if kind == PAYPAL else MethodKind.CARD,
-        account=account,
-        customer=_id(intent["customer"]),
-        brand=PAYPAL if kind == PAYPAL else card.get("brand"),
-        last4=card.get("last4"),
-        expires=expires,
-    )
+    try:
+        return PaymentMethod(
+            _id(token),
+            kind=MethodKind.WALLET if kind == PAYPAL else MethodKind.CARD,
+            account=account,
+            customer=_id(intent["customer"]),
+            brand=PAYPAL if kind == PAYPAL else card.get("brand"),
+            last4=card.get("last4"),
+            expires=expires,
+        )
+    except InvalidInput:
+        # The money is certain, a token that we must not keep is not: it looks like a card number, or is malformed.
+        return None
 
 
 def _id(value: Any) -> str:

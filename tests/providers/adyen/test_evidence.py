@@ -67,6 +67,15 @@ async def test_authorisation_that_failed_is_declined(text, reason, code):
     assert outcome == (OperationKind.AUTHORIZE, Declined(reason=reason, code=code, id=PSP), PAYMENT)
 
 
+async def test_token_that_looks_like_a_card_number_blocks_no_message():
+    """The money is told, without the token."""
+    data = {"tokenization.storedPaymentMethodId": "4111111111111111", "tokenization.shopperReference": "s-1"}
+
+    _, outcome, _ = await outcome_of(item(additionalData=data))
+
+    assert (outcome.type, outcome.amount, outcome.saved_method) == ("succeeded", eur("20.00"), None)
+
+
 @pytest.mark.parametrize(
     ("token", "customer"),
     [

@@ -168,6 +168,15 @@ async def test_saved_paypal_is_charged_as_paypal(teller, provider):
     assert method_param(outcome.saved_method, live=True) == {"type": "paypal", "storedPaymentMethodId": "P1"}
 
 
+async def test_saved_method_that_looks_like_a_card_number_is_left_out(teller, provider):
+    """The hold stands; what looks like a card number is not kept."""
+    data = {"tokenization.storedPaymentMethodId": "4111111111111111", "tokenization.shopperReference": "s-1"}
+
+    outcome = await authorized(teller, provider, answers.authorised(additionalData=data))
+
+    assert (outcome.type, outcome.amount, outcome.saved_method) == ("succeeded", eur("20.00"), None)
+
+
 @pytest.mark.parametrize(
     "data",
     [

@@ -167,6 +167,15 @@ async def test_saved_method_comes_back_and_is_charged_off_session(wire, provider
     assert "payment_method_nonce" not in second
 
 
+async def test_token_that_looks_like_a_card_number_is_left_out(wire, provider):
+    """The hold stands; what looks like a card number is not kept."""
+    wire.will(answers.ok(answers.fields(credit_card=answers.SALE["credit-card"] | {"token": "4111111111111111"})))
+
+    outcome = await provider.authorize(orders.authorization(save_method=True))
+
+    assert (outcome.type, outcome.amount, outcome.saved_method) == ("succeeded", eur("20.00"), None)
+
+
 async def test_bare_token_is_a_vault_token_when_nobody_is_there(wire, provide):
     """A nonce is made by a driver who is there, so off session it can be no nonce."""
     wire.will(answers.ok(answers.SALE))

@@ -118,6 +118,13 @@ def test_saved_method_comes_back():
     )
 
 
+def test_token_that_looks_like_a_card_number_is_left_out():
+    """The hold stands; what looks like a card number is not kept."""
+    outcome = read(answers.intent(setup_future_usage="off_session", payment_method="4111111111111111"))
+
+    assert (outcome.type, outcome.amount, outcome.saved_method) == ("succeeded", usd("29.00"), None)
+
+
 # --- theirs to ours: what became of the payment
 
 
