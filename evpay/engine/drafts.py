@@ -97,9 +97,15 @@ def capture_request(payment: PaymentRecord, *, amount: int, final: bool) -> Call
 
 
 def draft_void(snapshot: Snapshot, payment: PaymentRecord, *, now_us: int, actor: str | None = None) -> Draft:
-    """Return the void of everything that is open; the n-th void of a payment has its own id."""
-    count = sum(1 for found in snapshot.of(payment.id) if found.kind is OperationKind.VOID)
-    amount = payment.facts.open_hold
+    """Return the void of everything that is open; the n-th void of a payment has its own id.
+
+    While nothing is known of the hold, all that was asked should come free: where the processor does not say how much
+    did, hold and release are booked by that.
+    """
+    operations = snapshot.of(payment.id)
+    count = sum(1 for found in operations if found.kind is OperationKind.VOID)
+    unknown = (o.amount for o in operations if (o.kind, o.state) == (OperationKind.AUTHORIZE, OperationState.UNKNOWN))
+    amount = max(payment.facts.open_hold, *unknown, 0)
 
     def request(reference: str, key: str) -> VoidRequest:
         return VoidRequest(
