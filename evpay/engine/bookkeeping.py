@@ -1,4 +1,4 @@
-"""One settlement as rows: the event in the payment's chain, its postings, and the processor's id as an alias. Pure."""
+"""One settlement as rows: the event in the payment's chain, its postings, and the processor's ids as aliases. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -10,12 +10,14 @@ from pydantic import TypeAdapter
 from evpay.ids import canonical_json
 from evpay.ledger import postings
 from evpay.payments.lifecycle import Settlement
+from evpay.payments.operation import OperationKind
 from evpay.payments.outcome import Outcome
 from evpay.payments.records import PaymentRecord
 from evpay.store.commit import Insert, Write
 
 __all__ = ["record_rows"]
 
+_PARTS: Final = frozenset({OperationKind.CAPTURE, OperationKind.REFUND})
 _OUTCOME: Final[TypeAdapter[Any]] = TypeAdapter(Outcome)
 
 
@@ -47,8 +49,19 @@ def record_rows(
     for line, posting in enumerate(posted, 1):
         values = {"line": line, "debit": posting.debit, "credit": posting.credit, "amount": posting.amount}
         writes.append(Insert("ledger", {**key, **values, "currency": payment.currency}))
-    handle = settlement.payment.handle
-    if handle is not None and handle.id:
-        alias = {"tenant": payment.tenant, "account": payment.account.name, "id": handle.id}
+    for theirs in _names(settlement, outcome):
+        alias = {"tenant": payment.tenant, "account": payment.account.name, "id": theirs}
         writes.append(Insert("alias", {**alias, "payment": payment.id}, or_ignore=True))
     return replace(payment, head=head), writes
+
+
+def _names(settlement: Settlement, outcome: Outcome) -> list[str]:
+    """Return the ids by which the processor may speak of the payment: its own, and those of its captures and refunds.
+
+    A part of a payment can be a payment of its own to a processor, and what becomes of it is told under its id.
+    """
+    handle, operation = settlement.payment.handle, settlement.operation
+    names = [None if handle is None else handle.id]
+    if operation.kind in _PARTS:
+        names += [operation.provider_ref, getattr(outcome, "id", None)]
+    return list(dict.fromkeys(name for name in names if name))

@@ -437,3 +437,32 @@ async def test_a_message_about_a_payment_that_can_never_be_asked_about_is_given_
         told = [event.problem for event in of_type(sim.events, AttentionNeeded)]
         assert [found.code for found in told] == ["unapplied_webhook", "unapplied_webhook"]
         assert (await sim.pay.recover()).is_idle
+
+
+@pytest.mark.parametrize("kind", ["capture", "refund"])
+async def test_a_message_about_a_part_of_a_payment_finds_it_by_the_part_s_id(kind: str) -> None:
+    """It carries nothing else of ours: neither a reference nor the id of the payment."""
+    processor = sandbox()
+    async with a_day(processor, apart=True) as sim:
+        await started(sim)
+        await sim.pay.finish("S-1", await charged(sim, 12_000))
+        if kind == "refund":
+            await sim.pay.refund("R-2026-000001", Money("1", "EUR"), reason="too much")
+        intent = await sim.pay.payments.get("S-1")
+        part = next(found for found in intent.operations if found.kind == kind).processor_reference
+        content = json.loads(processor.webhook(intent.attempts[0].reference).body)
+        outcome = {"type": "failed", "reason": "other", "code": "came_back", "id": part}
+        content["id"] = "sbx_evt_of_a_part"
+        content["observation"] |= {
+            "payment_reference": None,
+            "payment_id": part,
+            "reports": [{"kind": kind, "outcome": outcome, "reference": None}],
+            "totals": None,
+        }
+
+        signed = processor.sign(json.dumps(content).encode())
+        await sim.pay.webhook("sandbox", body=signed.body, headers=signed.headers)
+        await sim.settle()
+
+        facts = (await sim.pay.payments.get("S-1")).facts
+        assert (facts.captured, facts.refunded) == ((0, 0) if kind == "capture" else (600, 0))
