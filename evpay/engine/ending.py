@@ -1,5 +1,6 @@
 """How a session ends: priced, captured or voided, the receipt; and what comes after: cancel, refund."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -18,7 +19,8 @@ from evpay.errors import InvalidTransition, NotFound, StoreUnavailable
 from evpay.instants import instant
 from evpay.money import to_minor
 from evpay.payments.lifecycle import is_live
-from evpay.payments.operation import IN_FLIGHT, OperationKind, OperationState
+from evpay.payments.operation import IN_FLIGHT, UNSETTLED, OperationKind, OperationState
+from evpay.payments.records import OperationRecord
 from evpay.receipts.model import Receipt, Seller
 from evpay.sessions.model import Admission, Session, SessionStatus
 from evpay.sessions.readings import ConnectorState, MeterReading
@@ -183,6 +185,7 @@ class Ender:
         waits = flying or until_us is not None
         amount = owed if waits else min(owed, payment.capturable)
         if owed < (rule.minimum_minor if rule else 1) or amount <= 0:
+            waits = waits or _is_capturing(operations)
             return None if waits else draft_void(case.snapshot, payment, now_us=now_us, actor=actor)
         made = make_operation(
             payment,
@@ -328,13 +331,18 @@ class Ender:
         payment = case.snapshot.payment
         operations = case.snapshot.of(payment.id)
         busy = any(found.state in IN_FLIGHT for found in operations)
-        if busy or not is_live(payment, operations):
+        if busy or _is_capturing(operations) or not is_live(payment, operations):
             # What is in flight is voided as soon as it is known: nobody wants it any more.
             await self._context.store.commit(Commit((update,)))
             await self._runner.drive(session.tenant, case.snapshot.intent.id)
             return
         draft = draft_void(case.snapshot, payment, now_us=now_us, actor=actor)
         await self._runner.run(session.tenant, case.snapshot.intent.id, replace(draft, opening=Commit((update,))))
+
+
+def _is_capturing(operations: Iterable[OperationRecord]) -> bool:
+    """Say whether a capture is on its way, which a void could undo; what it leaves is let go afterwards."""
+    return any(found.kind is OperationKind.CAPTURE and found.state in UNSETTLED for found in operations)
 
 
 def _charging_ended(followed: Followed) -> datetime | None:

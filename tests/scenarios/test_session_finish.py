@@ -683,6 +683,25 @@ async def test_cancelling_while_the_hold_is_unknown_voids_what_is_found() -> Non
         assert processor.books.payments()[0].released == 2_000
 
 
+@pytest.mark.parametrize("end", ["cancel", "finish"])
+async def test_ending_for_nothing_while_a_capture_is_pending_does_not_void(end: str) -> None:
+    """The host took a fee by itself; a void could undo that. What it leaves is let go afterwards."""
+    processor = sandbox(releases_remainder=False)
+    # A fee of the host's own is on no receipt of ours.
+    async with a_day(processor, unsettled=end == "finish") as sim:
+        intent = (await started(sim, "pending_capture")).intent
+        await sim.pay.payments.capture(intent.id, Money("5.00", "EUR"))
+        await (sim.pay.cancel("S-1", reason="left") if end == "cancel" else sim.pay.finish("S-1"))
+        await sim.settle()
+        assert effects(processor) == ["authorize", "capture"]
+
+        processor.books.settle_pending((await operations(sim))[-1].reference)
+        await sim.advance(minutes=5)
+
+        entry = processor.books.payments()[0]
+        assert (entry.captured, entry.released) == (500, 1_500)
+
+
 async def test_cancelling_a_denied_session_is_no_error() -> None:
     """There is nothing to let go; the denial stays."""
     async with a_day(sandbox()) as sim:
