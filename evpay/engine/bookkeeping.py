@@ -22,11 +22,19 @@ _OUTCOME: Final[TypeAdapter[Any]] = TypeAdapter(Outcome)
 
 
 def record_rows(
-    before: PaymentRecord, settlement: Settlement, outcome: Outcome, *, source: str, actor: str | None, now_us: int
+    before: PaymentRecord,
+    settlement: Settlement,
+    outcome: Outcome,
+    *,
+    source: str,
+    actor: str | None,
+    now_us: int,
+    told_us: int | None = None,
 ) -> tuple[PaymentRecord, list[Write]]:
     """Return the payment one event on, and the event with its postings.
 
     Everything that the settlement changed is taken over; events are counted and chained from the payment so far.
+    `told_us` is the instant at which, by the processor's clock, a message says that it happened.
     """
     payment = replace(settlement.payment, events=before.events + 1, head=before.head)
     operation = settlement.operation
@@ -38,6 +46,7 @@ def record_rows(
         "changes": dict(settlement.changes),
         "source": source,
         "actor": actor,
+        **({} if told_us is None else {"told_us": told_us}),
     }
     text = canonical_json(dict(body))
     head = hashlib.sha256((payment.head + text).encode()).hexdigest()

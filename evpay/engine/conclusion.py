@@ -41,7 +41,7 @@ class Lesson:
     """What was learned of one operation, from where, and by whom if a person said so.
 
     `failover`: the caller of `start` is there and may try another account. `in_doubt`: it answers a second sending,
-    and what became of the first is not known.
+    and what became of the first is not known. `told_us`: when it happened, by the clock of a processor that said so.
     """
 
     operation_id: str
@@ -50,6 +50,7 @@ class Lesson:
     actor: str | None = None
     failover: bool = False
     in_doubt: bool = False
+    told_us: int | None = None
     extra_writes: tuple[Write, ...] = ()
 
 
@@ -185,7 +186,13 @@ def _rows(
     payment = before
     for settlement in settled:
         payment, rows = record_rows(
-            payment, settlement, lesson.outcome, source=lesson.source, actor=lesson.actor, now_us=now_us
+            payment,
+            settlement,
+            lesson.outcome,
+            source=lesson.source,
+            actor=lesson.actor,
+            now_us=now_us,
+            told_us=lesson.told_us,
         )
         writes += rows
         if settlement.review is not None:

@@ -4,6 +4,7 @@ Recovery has no writing code of its own: a kill in it is a kill in any operation
 refunds forward, never starts a hold that nobody waits for, and voids one that came too late.
 """
 
+import json
 import logging
 from dataclasses import replace
 
@@ -15,11 +16,13 @@ from evpay.engine.observing import in_order, lesson_of, lesson_of_totals
 from evpay.engine.runner import Runner
 from evpay.errors import EvpayError
 from evpay.ids import wire_key
+from evpay.instants import microseconds
 from evpay.payments.operation import UNSETTLED, OperationKind, OperationState
-from evpay.payments.outcome import Absent, Failed, Observation, Unknown
+from evpay.payments.outcome import Absent, Failed, Observation, Succeeded, Unknown
 from evpay.payments.reasons import Reason
 from evpay.payments.records import OperationRecord
 from evpay.providers import LookUpRequest, Provider
+from evpay.store import reads
 from evpay.store.commit import AlreadyThere, Commit, GuardMissed, Insert, SingleFlight, Update
 
 __all__ = ["Recoverer"]
@@ -29,6 +32,8 @@ _REVIEW_AFTER_US = 86_400 * _SECOND
 _MARGIN_US = 3_600 * _SECOND
 _MOST_BY_TOTALS = 16
 _NOT_RESENT = frozenset({OperationKind.AUTHORIZE, OperationKind.COMPLETE})
+_MAY_COME_BACK = frozenset({OperationKind.CAPTURE, OperationKind.REFUND})
+_NOT_DONE = frozenset({"failed", "declined"})
 _log = logging.getLogger("evpay.engine")
 
 
@@ -144,7 +149,13 @@ class Recoverer:
         for report in in_order(seen):
             case = await self._context.case(tenant, intent_id)
             told = lesson_of(case, payment_id, report, seen, source=source, now_us=self._context.env.now_us())
-            new += 0 if told is None else await self._apply_one(tenant, intent_id, *told)
+            if told is None:
+                continue
+            lesson, birth = told
+            if source == "webhook" and seen.at is not None:
+                lesson = replace(lesson, told_us=microseconds(seen.at))
+            if not await self._is_outdated(case, lesson):
+                new += await self._apply_one(tenant, intent_id, lesson, birth)
         for _ in range(_MOST_BY_TOTALS):
             case = await self._context.case(tenant, intent_id)
             now_us = self._context.env.now_us()
@@ -153,6 +164,23 @@ class Recoverer:
                 break
             new += 1
         return new
+
+    async def _is_outdated(self, case: Case, lesson: Lesson) -> bool:
+        """Say whether a message tells of a success that failed afterwards: the failure was only told first.
+
+        The other way round a failure is always taken in: to miss one is worse than to ask a person.
+        """
+        found, told_us = case.operation(lesson.operation_id), lesson.told_us
+        if found is None or told_us is None or found.kind not in _MAY_COME_BACK:
+            return False
+        if not isinstance(lesson.outcome, Succeeded) or found.state is OperationState.SUCCEEDED:
+            return False
+        events = await self._context.store.read(
+            lambda connection: reads.events_of(connection, tenant=case.tenant, payment_id=found.payment_id)
+        )
+        bodies = [json.loads(event.body) for event in events]
+        failed = [told for told in bodies if told["operation"] == found.id and told["outcome"]["type"] in _NOT_DONE]
+        return any(told_us <= told["told_us"] for told in failed if "told_us" in told)
 
     async def _apply_one(self, tenant: str, intent_id: str, lesson: Lesson, birth: Commit | None) -> int:
         if birth is not None and birth.writes:

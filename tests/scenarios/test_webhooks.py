@@ -1,8 +1,10 @@
 """Messages of a processor: proven, kept, answered, and applied once, whenever their payment is known."""
 
 import asyncio
+import itertools
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -466,3 +468,44 @@ async def test_a_message_about_a_part_of_a_payment_finds_it_by_the_part_s_id(kin
 
         facts = (await sim.pay.payments.get("S-1")).facts
         assert (facts.captured, facts.refunded) == ((0, 0) if kind == "capture" else (600, 0))
+
+
+ORDERS = [order for length in (2, 3) for order in itertools.product(["done", "failed"], repeat=length)]
+
+
+@pytest.mark.parametrize("kind", ["capture", "refund"])
+@pytest.mark.parametrize("order", [order for order in ORDERS if len(set(order)) == 2], ids="-".join)
+async def test_a_success_and_its_later_failure_end_in_the_same_facts_in_any_order(
+    kind: str, order: tuple[str, ...]
+) -> None:
+    """When it happened counts, not when it is told; and a person is asked to look, or the state says that it failed."""
+    processor = sandbox()
+    async with a_day(processor, apart=True, unsettled=True) as sim:
+        await started(sim, f"pending_{kind}")
+        await sim.pay.finish("S-1", await charged(sim, 12_000))
+        if kind == "refund":
+            await sim.pay.refund("R-2026-000001", Money("1", "EUR"), reason="too much")
+        intent = await sim.pay.payments.get("S-1")
+        asked = next(found for found in intent.operations if found.kind == kind)
+        money = {"amount": "6.00" if kind == "capture" else "1.00", "currency": "EUR"}
+        told: dict[str, tuple[int, dict[str, object]]] = {
+            "done": (1, {"type": "succeeded", "amount": money, "id": "part"}),
+            "failed": (2, {"type": "failed", "reason": "other", "code": "came_back", "id": "part"}),
+        }
+        content = json.loads(processor.webhook(intent.attempts[0].reference).body)
+        for number, name in enumerate(order):
+            hours, outcome = told[name]
+            content["id"] = f"sbx_evt_{number}"
+            content["observation"] |= {
+                "at": (sim.now - timedelta(hours=5 - hours)).isoformat(),
+                "reports": [{"kind": kind, "outcome": outcome, "reference": asked.reference}],
+                "totals": None,
+            }
+            signed = processor.sign(json.dumps(content).encode())
+            await sim.pay.webhook("sandbox", body=signed.body, headers=signed.headers)
+            await sim.settle()
+
+        intent = await sim.pay.payments.get("S-1")
+        state = next(found for found in intent.operations if found.id == asked.id).state
+        assert (intent.facts.captured, intent.facts.refunded) == ((0, 0) if kind == "capture" else (600, 0))
+        assert state == ("reversed" if order[0] == "done" else "failed")
