@@ -45,8 +45,9 @@ _EXPECTED: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "post-payments-card-3d-secure-redirect-200": {"authorize": "action_required OpenLink"},
     "post-payments-ideal-200": {"authorize": "action_required OpenLink", "capture": "unknown"},
+    # The example is in EUR, and the judge asks in USD: another currency proves nothing.
     "post-payments-paymentPspReference-amountUpdates-amount-update-201": {
-        "increment": "pending",
+        "increment": "unknown",
         "authorize": "unknown",
     },
     "post-payments-paymentPspReference-captures-capture-201": _MODIFIED,
