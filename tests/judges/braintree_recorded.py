@@ -5,6 +5,7 @@ Whatever a recording is taken for, the provider raises nothing and believes noth
 
 import base64
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -25,6 +26,7 @@ __all__ = ["judge_braintree_recorded"]
 
 _FOLDER: Final = "braintree/recorded"
 _MESSAGES: Final = "braintree/webhooks-signed.json"
+_TRANSACTION: Final = re.compile(r"<transaction>\s*<id>([A-Za-z0-9_-]+)</id>")
 _VERBS: Final = ("authorize", "increment", "capture", "void", "refund", "refund_of_a_part", "look_up", "find")
 _FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 _ASKED: Final = Money("29.00", "USD")
@@ -152,20 +154,23 @@ def _settings(url: str | None = None, **fields: Any) -> BraintreeSettings:
 async def _every_verb(name: str, answer: Mapping[str, Any], verdict: Verdict) -> None:
     with replaying(answer["status"], answer["xml"].encode(), {"Content-Type": "application/xml"}) as url:
         provider = BraintreeProvider(_settings(url))
+        own = _TRANSACTION.search(answer["xml"])
+        handle = Handle(id=own[1] if own else "tx123456")
+        stranger = _said(await _ask(provider, "capture", _ASKED, handle=Handle(id="tx654321")))
+        verdict.note(f"{name}: of another payment: {stranger}" if stranger.startswith("succeeded") else None)
         for verb in _VERBS:
-            said = _said(await _ask(provider, verb, _ASKED))
+            said = _said(await _ask(provider, verb, _ASKED, handle=handle))
             expected = _EXPECTED.get(name, {}).get(verb)
             if expected is not None:
                 verdict.expect(f"{name}: {verb}", expected=expected, found=said)
             else:
                 verdict.note(f"{name}: {verb} is {said}" if said.startswith(("succeeded", "seen", "pending")) else None)
-            abroad = _said(await _ask(provider, verb, _ABROAD))
+            abroad = _said(await _ask(provider, verb, _ABROAD, handle=handle))
             verdict.note(f"{name}: {verb} in another currency: {abroad}" if abroad.startswith("succeeded") else None)
         await provider.aclose()
 
 
-async def _ask(provider: BraintreeProvider, verb: str, amount: Money) -> object:
-    handle = Handle(id="tx123456")
+async def _ask(provider: BraintreeProvider, verb: str, amount: Money, *, handle: Handle) -> object:
     match verb:
         case "authorize":
             return await provider.authorize(orders.authorization(amount))
