@@ -104,7 +104,7 @@ class Evidence:
                 return await self._apply(found, rows)
             except Exception:  # noqa: BLE001 - one message that cannot be applied must not stop the others
                 _log.exception("a message could not be applied; others go on", extra={"account": rows[0].account})
-                await self._park(rows, None)
+                await self._park(rows, found[2])
                 return 0
 
     async def _apply(self, found: _Payment, rows: list[_Message]) -> int:

@@ -19,6 +19,7 @@ with warnings.catch_warnings():
     import requests
     from braintree.attribute_getter import AttributeGetter
     from braintree.util.http import Http
+    from urllib3.exceptions import HTTPError
 
 from evpay_providers.braintree.calls import Exchange
 from evpay_providers.braintree.settings import BraintreeSettings
@@ -81,10 +82,14 @@ class Line(Http):  # type: ignore[misc]  # the SDK has no types
         )
         content = bytearray()
         with answer:
-            for chunk in answer.iter_content(16_384):
-                content += chunk
-                if time.monotonic() > ends or len(content) > MAX_ANSWER_BYTES:
-                    raise requests.exceptions.ReadTimeout("an answer that is too long or too slow")
+            try:
+                # What comes, as it comes: a byte now and then keeps every single read alive.
+                while chunk := answer.raw.read1(16_384, decode_content=True):
+                    content += chunk
+                    if time.monotonic() > ends or len(content) > MAX_ANSWER_BYTES:
+                        raise requests.exceptions.ReadTimeout("an answer that is too long or too slow")
+            except HTTPError as error:  # of the library beneath, which requests would have wrapped
+                raise requests.exceptions.ChunkedEncodingError(error) from error
         return answer.status_code, content.decode("utf-8")
 
     def close(self) -> None:

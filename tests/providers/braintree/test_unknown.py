@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import anyio
 import pytest
 
 from evpay.providers import Failed, Handle, Reason, Unknown
@@ -305,6 +306,26 @@ async def test_silence_and_trickle_end_at_the_deadline(pause_s):
 
     assert isinstance(outcome, Unknown)
     assert took_s < 1.5
+
+
+async def test_trickle_gives_its_thread_back_at_the_deadline():
+    """Else a few such answers would leave no thread for anybody."""
+
+    def trickle(connection):
+        with suppress(OSError):
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 1000\r\n\r\n")
+            for _ in range(60):
+                time.sleep(0.05)
+                connection.sendall(b" ")
+
+    with listening(trickle) as url:
+        provider = over(url, deadline=timedelta(seconds=0.3), threads=1)
+        first = await provider.authorize(orders.authorization())
+        await anyio.sleep(0.3)
+        second = await provider.authorize(orders.authorization())
+        await provider.aclose()
+
+    assert [type(outcome) for outcome in (first, second)] == [Unknown, Unknown]
 
 
 async def test_cancellation_passes_through_and_what_has_not_begun_never_begins(wire, provide):
