@@ -441,3 +441,25 @@ def test_emulator_that_cannot_start_is_an_error():
     """Not a test that hangs."""
     with pytest.raises(RuntimeError, match="did not start"), running("stripe", colour="blue"):
         pass
+
+
+def test_emulator_ends_with_the_program_that_started_it():
+    """Also when that one is killed, and can stop nothing any more."""
+    host = "import time; from evpay_contrib_emulators import running\nwith running('stripe') as found:\n    "
+    program = subprocess.Popen(
+        [sys.executable, "-c", f"{host}print(found.url, flush=True); time.sleep(60)"], stdout=subprocess.PIPE, text=True
+    )
+    url = program.stdout.readline().strip()
+    assert httpx.get(f"{url}/_emulator/clock", trust_env=False).status_code == 200
+
+    program.kill()
+    program.communicate()
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        try:
+            httpx.get(f"{url}/_emulator/clock", trust_env=False)
+        except httpx.TransportError:
+            return
+        time.sleep(0.1)
+
+    pytest.fail("the emulator goes on without anybody")

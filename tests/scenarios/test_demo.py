@@ -45,7 +45,7 @@ def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("EVPAY_")}
     result = subprocess.run(
-        [*EVPAY, "demo", "--fast", "--json"],
+        [*EVPAY, "demo", "--json"],
         check=False,
         capture_output=True,
         text=True,
@@ -110,12 +110,22 @@ def test_demo_runs_a_recording_at_each_emulator(evpay, gateway):
     assert line["processor"]["captured"] == 767
 
 
+def test_fast_demo_leaves_the_gateways_out_and_says_so(evpay):
+    """They take seconds to start; what is told agrees all the same."""
+    result = evpay("demo", "--fast")
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Without --fast" in result.stdout
+    assert "held at stripe" not in result.stdout
+    assert "own books agree to the cent" in result.stdout
+
+
 def test_demo_without_emulators_says_so(evpay, tmp_path, environment):
     """It is the sandbox then, and how to have the others is said."""
     hidden = tmp_path / "sitecustomize.py"
     hidden.write_text("import sys\nsys.modules['evpay_contrib_emulators'] = None\n")
     environment["PYTHONPATH"] = str(tmp_path)
-    result = evpay("demo", "--fast")
+    result = evpay("demo")
 
     assert (result.returncode, result.stderr) == (0, "")
     assert "pip install evpay-contrib-emulators" in result.stdout

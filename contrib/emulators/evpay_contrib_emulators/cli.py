@@ -19,7 +19,9 @@ def _run(
     host: Annotated[str, typer.Option(help="Loopback only: emulators have no secrets worth the name.")] = "127.0.0.1",
     webhook_url: Annotated[str | None, typer.Option(help="Where webhooks go; it must be on this machine.")] = None,
     option: Annotated[list[str] | None, typer.Option(help="An option of the gateway, as name=JSON.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Print the port and nothing else.")] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="For programs: print the port and nothing else, and end with the program.")
+    ] = False,
 ) -> None:
     """Run a payment gateway on this machine: stateful, with its books on a page, and made to be broken."""
     if host not in LOOPBACK:
@@ -28,7 +30,7 @@ def _run(
         raise typer.BadParameter(f"{gateway!r}; there are {', '.join(GATEWAYS)}.", param_hint="gateway")
     from evpay_contrib_emulators.control import application  # noqa: PLC0415 - not for --help
     from evpay_contrib_emulators.server import Emulator  # noqa: PLC0415
-    from evpay_contrib_emulators.serving import HOST, listen, serve  # noqa: PLC0415
+    from evpay_contrib_emulators.serving import HOST, end_with_parent, listen, serve  # noqa: PLC0415
 
     try:
         emulator = Emulator(gateway, gateway_named(gateway), options=_options(option or []), webhook_url=webhook_url)
@@ -40,6 +42,8 @@ def _run(
     url = f"http://{HOST}:{taken}"
     typer.echo(taken if quiet else f"{gateway} answers on {url}  (what it holds: {url}/_emulator/, stop: Ctrl-C)")
     sys.stdout.flush()
+    if quiet:
+        end_with_parent()
     serve(application(emulator), listener)
 
 

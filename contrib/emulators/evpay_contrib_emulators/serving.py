@@ -2,7 +2,10 @@
 
 import asyncio
 import functools
+import os
 import socket
+import threading
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,10 +15,11 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from evpay_contrib_emulators.server import CUT
 
-__all__ = ["HOST", "listen", "serve"]
+__all__ = ["HOST", "end_with_parent", "listen", "serve"]
 
 HOST: Final = "127.0.0.1"
 _BACKLOG: Final = 512
+_PARENT_IS_SEEN_EVERY_S: Final = 0.5
 _KEEP_ALIVE_S: Final = 120  # longer than any client's pool keeps a connection: none is closed under a request
 
 
@@ -71,3 +75,15 @@ def serve(app: ASGIApp, listener: socket.socket) -> None:
         timeout_graceful_shutdown=1,
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def end_with_parent() -> None:
+    """End when the process that started this one has ended, however it ended: a kill tells nobody."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_IS_SEEN_EVERY_S)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True).start()

@@ -44,7 +44,7 @@ def _option(name: str, metavar: str, text: str) -> typer.models.OptionInfo:
 
 def demo(
     context: typer.Context,
-    fast: Annotated[bool, typer.Option("--fast", help="Without pauses.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Without pauses, and without gateways over HTTP.")] = False,
     check: Annotated[
         Path | None, typer.Option("--check", metavar="FOLDER", help="Only compare the books of an earlier demo again.")
     ] = None,
@@ -94,7 +94,7 @@ def demo(
             steps = replay(place, run)
         else:
             place = new_place()
-            steps = story(place)
+            steps = story(place, over_http=not fast)
         show: Show = JsonShow() if said.as_json else Screen(console(), fast=fast)
         if not asyncio.run(_run(steps, show, place)):
             raise typer.Exit(1)

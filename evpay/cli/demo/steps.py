@@ -196,9 +196,9 @@ class Step:
         )
 
     @classmethod
-    def offline(cls) -> "Step":
-        """The emulators are not here."""
-        return cls(name="offline", document={"missing": "evpay-contrib-emulators"}, view=views.offline())
+    def offline(cls, *, installed: bool) -> "Step":
+        """No gateways over HTTP: the emulators are not here, or nobody wants to wait for them."""
+        return cls(name="offline", document={"emulators_installed": installed}, view=views.offline(installed=installed))
 
     @classmethod
     def late(cls, session: Session, *, count: int, problems: list[str]) -> "Step":

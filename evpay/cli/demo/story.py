@@ -45,9 +45,12 @@ def _power_w(minute: int) -> int:
     return 48_000 if minute <= _STEADY_MINUTES else 48_000 - 1_750 * (minute - _STEADY_MINUTES)
 
 
-async def story(place: Place) -> AsyncIterator[Step]:
-    """Tell it, step by step; with emulators, if they are installed, which start while the first chapters are told."""
-    with emulated(EMULATED if are_installed() else ()) as emulators:
+async def story(place: Place, *, over_http: bool) -> AsyncIterator[Step]:
+    """Tell it, step by step; `over_http` with the gateways' emulators, if they are installed.
+
+    They start while the first chapters are told.
+    """
+    with emulated(EMULATED if over_http and are_installed() else ()) as emulators:
         async for step in _chapters(place, emulators):
             yield step
 
@@ -72,7 +75,7 @@ async def _chapters(place: Place, emulators: Mapping[str, Emulated]) -> AsyncIte
             yield step
         place.keep_books({name: await emulator.books() for name, emulator in emulators.items()})
     else:
-        yield Step.offline()
+        yield Step.offline(installed=are_installed())
     found = await hold_against_each_other(place, [sandbox(name, place=place) for name in ACCOUNTS])
     yield Step.ledger(found)
     yield Step.check(found)

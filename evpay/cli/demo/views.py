@@ -273,8 +273,12 @@ def held(session: Session, intent: PaymentIntent) -> RenderableType:
     )
 
 
-def offline() -> RenderableType:
+def offline(*, installed: bool) -> RenderableType:
     """Why there are no gateways over HTTP."""
+    if installed:
+        return said(
+            "Gateways", "Without --fast, sessions are now switched from Stripe to Adyen to Braintree, over HTTP."
+        )
     return said(
         "Gateways",
         "The emulators of Stripe, Adyen and Braintree are not installed, so all of this was the sandbox.",
