@@ -435,8 +435,10 @@ async def test_settlements_without_a_report_user_are_empty(teller, provider):
 
 
 async def test_close_twice(provide):
-    """Closing is harmless."""
+    """Closing is harmless, and what an account is stays known."""
     provider = provide()
 
     await provider.aclose()
     await provider.aclose()
+
+    assert (provider.account.provider, provider.account.live) == ("adyen", False)

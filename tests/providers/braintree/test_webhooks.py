@@ -314,4 +314,5 @@ async def test_subject_without_an_id_teaches_nothing():
 async def test_nothing_but_ours_is_raised(body, signed):
     """Whatever comes in, signed or not."""
     with suppress(WebhookRejected):
-        await take(form(body) if signed else b"bt_signature=" + quote(body).encode() + b"&bt_payload=" + body)
+        message = form(body) if signed else b"bt_signature=" + quote(body).encode() + b"&bt_payload=" + body
+        assert isinstance(await take(message), tuple)
